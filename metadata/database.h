@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "metadata/error.h"
+#include "metadata/observer.h"
+#include "metadata/transaction.h"
+
+namespace metadata {
+
+/// Whether a COMMIT waits for the disk. `later` is for what a later durable commit covers anyway
+/// (the WAL is written in order): an entry whose content is only committed at CLOSE.
+enum class Durability { now, later };
+
+/// A pool of PostgreSQL connections with the statements that repositories use.
+///
+/// Safe to call from any thread. A call takes a connection for as long as its function runs; when all
+/// are taken it waits, at most `acquire_timeout`. A connection that was lost is replaced; work is
+/// repeated on the new one only if it cannot have been committed.
+class Database {
+ public:
+  struct Options {
+    std::string url;  ///< libpq connection string or URL; may carry a password: never logged
+    int connections_max = 16;
+    std::chrono::milliseconds acquire_timeout{30'000};
+    /// For how long a lost server is tried again before a call fails with `unavailable`.
+    std::chrono::milliseconds outage_max{20'000};
+  };
+
+  /// `observer` may be null; else it must outlive the database. Connects lazily.
+  explicit Database(Options options, Observer* observer = nullptr);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// Runs `work(Transaction&)` in one READ COMMITTED transaction and commits it. Serialization
+  /// failures, deadlocks and connections that were already dead are retried with a fresh
+  /// transaction, so `work` must have no effects of its own outside it. Returns what it returns.
+  /// Throws metadata::Error only (besides what `work` throws itself, which rolls back).
+  template <class Work>
+  auto transact(Work&& work, Durability durability = Durability::now)
+      -> std::invoke_result_t<Work&, Transaction&> {
+    using Result = std::invoke_result_t<Work&, Transaction&>;
+    if constexpr (std::is_void_v<Result>) {
+      run([&](Transaction& tx) { work(tx); }, durability);
+    } else {
+      std::optional<Result> result;
+      run([&](Transaction& tx) { result.emplace(work(tx)); }, durability);
+      return std::move(*result);
+    }
+  }
+
+  /// Runs `work` without BEGIN and COMMIT: for a single reading statement, two round trips less.
+  template <class Work>
+  auto query(Work&& work) -> std::invoke_result_t<Work&, Transaction&> {
+    std::optional<std::invoke_result_t<Work&, Transaction&>> result;
+    run_single([&](Transaction& tx) { result.emplace(work(tx)); });
+    return std::move(*result);
+  }
+
+ private:
+  void run(const std::function<void(Transaction&)>& work, Durability durability);
+  void run_single(const std::function<void(Transaction&)>& work);
+
+  class Pool;
+  std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace metadata

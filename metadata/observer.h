@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+namespace metadata {
+
+/// Told what happens inside metadata/. Called from any thread; must not throw or block.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void database_connected() {}
+  virtual void database_lost(const std::string& /*reason*/) {}
+  virtual void transaction_retried(const std::string& /*reason*/) {}
+  virtual void migration_applied(const std::string& /*name*/) {}
+};
+
+}  // namespace metadata

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metadata/ids.h"
+#include "metadata/repositories/nodes.h"
+#include "metadata/transaction.h"
+
+namespace metadata {
+
+struct UploadPart {
+  int number = 1;
+  std::uint64_t size = 0;
+  std::string etag;
+};
+
+/// A running multipart upload that continues a file: enough to finish it after a crash.
+struct UploadRow {
+  AccountId account;
+  ObjectId object;
+  NodeId node;
+  UserId user;
+  std::string key;
+  std::string upload;  ///< the store's id
+  std::uint64_t file_offset = 0;  ///< where the object's first byte lies in the file
+  std::vector<UploadPart> parts;  ///< ascending
+};
+
+/// Rows of `uploads` and `upload_parts`: what is needed to keep the received prefix after kill -9.
+class Uploads {
+ public:
+  explicit Uploads(Transaction& transaction) : transaction_(transaction) {}
+
+  /// Also notes the upload id on the object. Leased together with the object.
+  void begin(AccountId account, ObjectId object, NodeId node, UserId user,
+             const std::string& upload, std::uint64_t file_offset);
+  void add_part(AccountId account, ObjectId object, const UploadPart& part);
+  /// The upload ended, one way or the other.
+  void end(AccountId account, ObjectId object);
+
+  /// Uploads whose object's lease ended: their process is gone. Takes the lease over for `lease`,
+  /// so that of several processes only one finishes each. With parts.
+  std::vector<UploadRow> claim_interrupted(std::chrono::seconds lease, int limit);
+
+ private:
+  Transaction& transaction_;
+};
+
+}  // namespace metadata
