@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "metadata/ids.h"
+#include "sftpd/vfs/attributes.h"
+
+namespace sftpd::vfs {
+
+class FileSystem;
+
+/// A directory being listed, in pages by name. Used by the connection's thread.
+///
+/// Entries that stay are listed exactly once; one that comes, goes or is renamed meanwhile may or
+/// may not be.
+class OpenDirectory {
+ public:
+  OpenDirectory(FileSystem& files, metadata::AccountId account, metadata::Node directory,
+                metadata::Node parent);
+
+  /// The next entries, at most `limit`, beginning with "." and ".."; none at the end.
+  std::vector<DirectoryEntry> next(int limit);
+
+  const metadata::Node& node() const { return directory_; }
+
+ private:
+  FileSystem& files_;
+  metadata::AccountId account_;
+  metadata::Node directory_;
+  metadata::Node parent_;
+  std::string after_;
+  bool begun_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace sftpd::vfs

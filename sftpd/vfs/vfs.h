@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metadata/ids.h"
+#include "sftpd/vfs/attributes.h"
+#include "sftpd/vfs/error.h"
+#include "sftpd/vfs/file_handle.h"
+#include "sftpd/vfs/open_directory.h"
+#include "storage/future.h"
+
+namespace sftpd::vfs {
+
+class FileSystem;
+
+/// Who works on an account's tree.
+struct Identity {
+  metadata::AccountId account;
+  metadata::UserId user;
+  std::string name;
+  std::uint32_t uid = 1000;
+  std::uint32_t gid = 1000;
+};
+
+/// An account's tree of files as one logged-in user sees it.
+///
+/// Paths are the client's bytes: '/'-separated, relative ones start at the home directory "/". They
+/// never lead outside the account. Used by the connection's thread; calls may wait for the
+/// database, never for the object store (what would wait returns a future). Throws vfs::Error.
+class Vfs {
+ public:
+  /// `files` must outlive it.
+  Vfs(FileSystem& files, Identity identity);
+  ~Vfs();
+  Vfs(const Vfs&) = delete;
+  Vfs& operator=(const Vfs&) = delete;
+
+  enum class Links { follow, keep };
+  Attributes stat(std::string_view path, Links links);
+  /// A size needs the store: hence the future.
+  storage::Future<void> set_attributes(std::string_view path, const AttributeChanges& changes,
+                                       Links links);
+
+  std::unique_ptr<FileHandle> open_file(std::string_view path, OpenFlags flags,
+                                        const AttributeChanges& initial);
+  std::unique_ptr<OpenDirectory> open_directory(std::string_view path);
+
+  /// `permissions` are used if set, else 0755.
+  void make_directory(std::string_view path, const AttributeChanges& initial);
+  void remove_directory(std::string_view path);
+  /// Removes a file or a link.
+  void remove_file(std::string_view path);
+
+  /// Fails with already_exists if `to` is there.
+  void rename(std::string_view from, std::string_view to);
+  /// As rename(2): replaces `to` atomically. Waits for a commit of `from` that is under way.
+  storage::Future<void> rename_over(std::string_view from, std::string_view to);
+
+  /// `target` is stored as it is, 1 to 4,096 bytes of UTF-8.
+  void make_link(std::string_view target, std::string_view link_path);
+  std::string read_link(std::string_view path);
+
+  /// The absolute path without ".", ".." and links; what is missing at the end may be one name.
+  std::string real_path(std::string_view path);
+
+  Space space(std::string_view path);
+
+  const Identity& identity() const { return identity_; }
+
+ private:
+  FileSystem& files_;
+  Identity identity_;
+  metadata::NodeId root_;
+};
+
+}  // namespace sftpd::vfs
