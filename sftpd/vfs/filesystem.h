@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "metadata/database.h"
+#include "storage/object_store.h"
+
+namespace sftpd::vfs {
+
+class BlockCache;
+class ContentType;
+class Executor;
+class MemoryPool;
+class ObjectReserve;
+class OpenFiles;
+
+/// Where metadata and storage meet: what all sessions of the process share. One a process.
+///
+/// Safe to use from any thread. Destroying it waits for commits that are under way; sessions must
+/// be gone by then.
+class FileSystem {
+ public:
+  enum class InterruptedUploads { keep, discard };
+
+  struct Options {
+    std::string key_prefix;  ///< of object keys; may be empty
+    /// For bytes on their way to or from the store, in the whole process.
+    std::size_t transfer_memory_max = std::size_t{256} << 20;
+    /// Of that, for the cache of blocks read.
+    std::size_t read_cache_max = std::size_t{64} << 20;
+    std::size_t part_size = std::size_t{16} << 20;  ///< of multipart uploads, for files of 32 GiB
+    int parts_in_flight_max = 4;                    ///< of one file
+    /// Content up to this size is committed into PostgreSQL and moved to the store later; 0: never.
+    std::size_t inline_max = std::size_t{128} << 10;
+    std::string scratch_directory = "/tmp";  ///< for edits that do not fit memory
+    InterruptedUploads interrupted_uploads = InterruptedUploads::keep;
+    int commit_threads = 32;  ///< commits to the store under way at once
+    std::chrono::seconds object_lease{300};
+  };
+
+  /// `database` and `store` must outlive it.
+  FileSystem(metadata::Database& database, storage::ObjectStore& store, Options options);
+  ~FileSystem();
+  FileSystem(const FileSystem&) = delete;
+  FileSystem& operator=(const FileSystem&) = delete;
+
+  metadata::Database& database() { return database_; }
+  storage::ObjectStore& store() { return store_; }
+  const Options& options() const { return options_; }
+  MemoryPool& memory() { return *memory_; }
+  BlockCache& cache() { return *cache_; }
+  Executor& executor() { return *executor_; }
+  OpenFiles& open_files() { return *open_files_; }
+  ObjectReserve& objects() { return *objects_; }
+  ContentType& content_type() { return *content_type_; }
+
+  /// Waits until everything that lost connections left behind is committed, at most `limit`.
+  void drain(std::chrono::milliseconds limit);
+
+  /// Finishes uploads that a killed process left (its leases ended): their received prefix becomes
+  /// the file, marked incomplete, or is discarded. Returns how many. A job calls it.
+  int finish_interrupted_uploads();
+
+  /// Moves up to `limit` inline extents older than `age` into the store. Returns how many. A job.
+  int destage(std::chrono::seconds age, int limit);
+
+ private:
+  metadata::Database& database_;
+  storage::ObjectStore& store_;
+  Options options_;
+  std::unique_ptr<MemoryPool> memory_;
+  std::unique_ptr<BlockCache> cache_;
+  std::unique_ptr<ContentType> content_type_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<ObjectReserve> objects_;
+  std::unique_ptr<OpenFiles> open_files_;
+};
+
+}  // namespace sftpd::vfs
