@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace sftpd::sftp {
+
+/// How much one SFTP session may ask for. The defaults are those of OpenSSH's server where it has
+/// them, because clients were tuned against it.
+struct Options {
+  /// What limits@openssh.com tells: the longest packet without its length field. A longer one ends
+  /// the session, but for the few bytes by which some clients overshoot.
+  std::uint32_t packet_length_max = 256 * 1024;
+  std::uint32_t packet_overshoot_max = 1024;
+  /// Longest DATA; longer READs are answered short. Not above packet_length_max - 1,024.
+  std::uint32_t read_length_max = 255 * 1024;
+  std::uint32_t write_length_max = 255 * 1024;
+  /// Files and directories open at once in one session.
+  std::uint32_t handles_max = 1024;
+
+  /// Requests answered later. No further request is decoded while so many are.
+  std::size_t deferred_max = 256;
+  /// Bytes asked for by READs that are not answered yet: OpenSSH's client asks for 16.7 MB ahead.
+  std::uint64_t deferred_read_bytes_max = 16 * 1024 * 1024;
+  /// Bytes of WRITEs that are not answered yet, beyond what the file system has buffered.
+  std::uint64_t deferred_write_bytes_max = 4 * 1024 * 1024;
+  /// Bytes queued to the client above which requests wait.
+  std::size_t queued_bytes_max = 2 * 1024 * 1024;
+
+  /// One step() does so much before other channels of the connection get their turn.
+  std::size_t step_requests_max = 64;
+  std::size_t step_bytes_max = 4 * 1024 * 1024;
+
+  /// Refuse everything that changes something.
+  bool read_only = false;
+
+  /// Seconds since 1970, for the dates of listings. Empty: the system's clock.
+  std::function<std::int64_t()> now;
+};
+
+}  // namespace sftpd::sftp
