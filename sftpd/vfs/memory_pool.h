@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+namespace sftpd::vfs {
+
+/// The process's budget of memory for bytes on their way to the store.
+///
+/// It counts bytes, it does not own them. Safe from any thread. A Share is one file being written:
+/// it gives back what it holds when it goes, and knows how much it may hold so that all get a part.
+class MemoryPool {
+ public:
+  explicit MemoryPool(std::size_t capacity) : capacity_(capacity) {}
+
+  class Share {
+   public:
+    explicit Share(MemoryPool& pool);
+    ~Share();
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+
+    /// Takes `bytes` unless the pool is empty or this share has its fair part already. A share
+    /// that holds nothing may take up to 1 MiB beyond its fair part, so that each gets on.
+    bool try_reserve(std::size_t bytes);
+    void release(std::size_t bytes);
+    /// What it may hold, given how many there are now.
+    std::size_t fair_part() const;
+    std::size_t held() const;
+
+   private:
+    MemoryPool& pool_;
+    std::size_t held_ = 0;
+  };
+
+  /// For what is not a file: a channel's receive window.
+  bool try_reserve(std::size_t bytes);
+  void release(std::size_t bytes);
+
+  /// Calls `callback` once, soon after memory was given back, on that thread. It must not block.
+  void when_released(std::function<void()> callback);
+
+  std::size_t used() const;
+  std::size_t capacity() const { return capacity_; }
+
+ private:
+  void release_locked(std::size_t bytes, std::unique_lock<std::mutex>& lock);
+
+  const std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::size_t used_ = 0;
+  std::size_t shares_ = 0;
+  std::vector<std::function<void()>> waiting_;
+};
+
+}  // namespace sftpd::vfs
