@@ -1,0 +1,118 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sftpd/auth/authenticator.h"
+#include "sftpd/auth/login.h"
+#include "sftpd/byte_stream.h"
+#include "sftpd/ssh/host_keys.h"
+
+namespace sftpd::ssh {
+
+/// Which connection something belongs to: for the log.
+struct SessionInfo {
+  std::uint64_t connection_id = 0;
+  std::string peer_address;  ///< numeric, without the port
+};
+
+/// What a client wants to run on a channel.
+struct ChannelRequest {
+  enum class Kind { subsystem, exec };
+  Kind kind = Kind::subsystem;
+  std::string text;  ///< the subsystem's name, or the command line as the client sent it
+};
+
+/// Makes what runs on a channel; null refuses the request. Called on the connection's thread. The
+/// stream outlives the program.
+using ProgramFactory = std::function<std::unique_ptr<ChannelProgram>(
+    const auth::Login& login, const SessionInfo& session, const ChannelRequest& request,
+    ByteStream& stream)>;
+
+/// What happens, for metrics. Called from any thread; must neither throw nor block.
+class ServerObserver {
+ public:
+  virtual ~ServerObserver() = default;
+  virtual void connection_opened() {}
+  virtual void connection_closed(std::uint64_t /*bytes_in*/, std::uint64_t /*bytes_out*/) {}
+  virtual void connection_refused() {}
+  virtual void login_succeeded(const char* /*method*/) {}
+  virtual void login_refused(const char* /*method*/, auth::Refusal /*reason*/) {}
+};
+
+struct ServerOptions {
+  /// "host:port", "[ipv6]:port" or ":port" for all addresses; port 0 picks a free one. Sockets that
+  /// systemd passes (LISTEN_FDS) are used instead, if `take_systemd_sockets` and there are any.
+  std::vector<std::string> listen{"127.0.0.1:2022"};
+  bool take_systemd_sockets = true;
+
+  HostKeys host_keys;
+  /// What follows "SSH-2.0-". Clients guess habits from it: no "OpenSSH" in it means that WinSCP and
+  /// asyncssh send SYMLINK's arguments in the draft's order.
+  std::string version_banner = "Shoebox_0.1";
+
+  std::chrono::milliseconds login_deadline{60'000};
+  std::chrono::milliseconds idle_timeout{0};  ///< without any channel or traffic; 0: never
+  std::chrono::milliseconds keepalive_interval{30'000};  ///< 0: never
+  int keepalives_unanswered_max = 4;  ///< then the peer is taken for dead
+
+  int connections_max = 4096;
+  int unauthenticated_max = 64;  ///< more are closed at once
+  int unauthenticated_per_network_max = 24;
+  int channels_max = 64;  ///< of one connection
+  int password_tries_max = 6;
+  int key_tries_max = 40;
+
+  /// Bytes a client may send ahead on one channel: the base always, more as the rate demands and
+  /// `reserve_memory` allows, up to the maximum.
+  std::size_t window_base_bytes = std::size_t{2} << 20;
+  std::size_t window_max_bytes = std::size_t{16} << 20;
+  /// Asked for what goes above the base; null means yes. Called on connections' threads, must not
+  /// wait.
+  std::function<bool(std::size_t bytes)> reserve_memory;
+  std::function<void(std::size_t bytes)> release_memory;
+
+  std::size_t thread_stack_bytes = std::size_t{1} << 20;
+  ProgramFactory program_factory;
+  ServerObserver* observer = nullptr;  ///< must outlive the server
+};
+
+/// Accepts SSH connections and runs programs on their channels. libssh stops here.
+///
+/// One thread accepts; each connection has one thread which alone touches its session, its channels
+/// and their programs. A connection's failure is its own.
+class Server {
+ public:
+  using Options = ServerOptions;
+
+  /// `authenticator` must outlive the server.
+  Server(Options options, auth::Authenticator& authenticator);
+  /// stop().
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Listens and begins to accept. Throws std::runtime_error (an address that cannot be bound).
+  void start();
+
+  /// The ports listened on, in the order of `listen`. Valid after start().
+  std::vector<std::uint16_t> ports() const;
+
+  /// Closes the listening sockets, ends every connection (programs are destroyed first) and returns
+  /// when all threads have ended. Not from a connection's thread.
+  void stop();
+
+  /// Connections that are there now.
+  int connections() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sftpd::ssh
