@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sftpd/config/error.h"
+
+namespace sftpd::config {
+
+/// Where the rows live: one of `url` and `embedded`.
+struct DatabaseSettings {
+  std::string url;  ///< libpq URL; may carry a password: never logged
+  std::string
+      password_file;     ///< its content is the password; empty: the URL's, or libpq's own ways
+  std::string embedded;  ///< directory of a private cluster that Shoebox starts itself
+  std::optional<int> connections_max;
+};
+
+/// Where the bytes live.
+struct StorageSettings {
+  enum class Backend { s3, local };
+  Backend backend = Backend::s3;
+
+  std::string directory;  ///< of `local`
+
+  std::string endpoint;  ///< of `s3`, and all below
+  std::string region = "us-east-1";
+  std::string bucket;
+  bool path_style = true;
+  std::string access_key_id;  ///< empty: from AWS_ACCESS_KEY_ID
+  std::string secret_access_key_file;
+  std::string session_token_file;
+  std::optional<bool> payload_signing;
+  std::optional<std::uint64_t> connections_max;
+  std::string ca_file;
+
+  std::string prefix;  ///< of all object keys
+};
+
+/// What one process takes on at once.
+struct LimitSettings {
+  std::optional<int> connections_max;
+  std::optional<int> unauthenticated_max;
+  std::optional<int> connections_per_address_max;
+  std::optional<std::chrono::milliseconds> login_deadline;
+  std::optional<std::chrono::milliseconds> idle_timeout;
+  std::optional<int> channels_max;
+};
+
+/// Everything in shoebox.yaml. What is empty takes the default of the part that uses it.
+struct Settings {
+  std::vector<std::string> listen{"127.0.0.1:2022"};  ///< ADDRESS:PORT or [IPV6]:PORT
+  std::vector<std::string> host_keys;
+  DatabaseSettings database;
+  StorageSettings storage;
+  LimitSettings limits;
+
+  std::optional<std::uint64_t> transfer_memory_max;  ///< bytes, as all sizes here
+  std::optional<std::uint64_t> read_cache_max;
+  std::optional<std::uint64_t> part_size;
+  std::optional<std::uint64_t> inline_max;
+  std::optional<std::string> scratch_directory;
+  std::optional<bool> keep_interrupted_uploads;
+  std::chrono::seconds version_keep{std::chrono::days{7}};  ///< of replaced and removed content
+  std::string log_level = "info";
+};
+
+/// Reads a file. Throws Error: unreadable, not YAML, an unknown or repeated key, a wrong type or
+/// value, something that is missing.
+Settings load_settings(const std::string& file);
+
+/// The same from text; `name` stands for the file in messages.
+Settings parse_settings(const std::string& text, const std::string& name);
+
+/// Every key, as "database.url", in the order of the tables. For the documentation's test.
+std::vector<std::string> setting_names();
+
+}  // namespace sftpd::config

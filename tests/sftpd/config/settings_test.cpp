@@ -1,0 +1,132 @@
+#include "sftpd/config/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace sftpd::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// The production example, as the manual gives it.
+const std::string production = R"(listen: ["127.0.0.1:2022"]
+host_keys: [/etc/shoebox/ssh_host_ed25519_key]
+database: {url: "postgresql://shoebox@127.0.0.1/shoebox"}
+storage:
+  backend: s3
+  endpoint: http://127.0.0.1:9000
+  region: us-east-1
+  bucket: shoebox
+  path_style: true
+  access_key_id: minioadmin
+  secret_access_key_file: /run/credentials/s3-secret
+)";
+
+std::string error_of(const std::string& text) {
+  try {
+    parse_settings(text, "shoebox.yaml");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Settings, TheProductionExampleIsRead) {
+  const Settings settings = parse_settings(production, "shoebox.yaml");
+  EXPECT_THAT(settings.listen, ElementsAre("127.0.0.1:2022"));
+  EXPECT_THAT(settings.host_keys, ElementsAre("/etc/shoebox/ssh_host_ed25519_key"));
+  EXPECT_EQ(settings.database.url, "postgresql://shoebox@127.0.0.1/shoebox");
+  EXPECT_EQ(settings.storage.backend, StorageSettings::Backend::s3);
+  EXPECT_EQ(settings.storage.endpoint, "http://127.0.0.1:9000");
+  EXPECT_EQ(settings.storage.region, "us-east-1");
+  EXPECT_EQ(settings.storage.bucket, "shoebox");
+  EXPECT_TRUE(settings.storage.path_style);
+  EXPECT_EQ(settings.storage.access_key_id, "minioadmin");
+  EXPECT_EQ(settings.storage.secret_access_key_file, "/run/credentials/s3-secret");
+  EXPECT_FALSE(settings.part_size) << "the part's own default";
+}
+
+TEST(Settings, EmbeddedDatabaseAndLocalStorage) {
+  const Settings settings = parse_settings(
+      "host_keys: [/k]\n"
+      "database: {embedded: /var/lib/shoebox/postgres}\n"
+      "storage: {backend: local, directory: /var/lib/shoebox/objects}\n",
+      "shoebox.yaml");
+  EXPECT_EQ(settings.database.embedded, "/var/lib/shoebox/postgres");
+  EXPECT_EQ(settings.storage.backend, StorageSettings::Backend::local);
+  EXPECT_EQ(settings.storage.directory, "/var/lib/shoebox/objects");
+}
+
+TEST(Settings, UnknownKeysNameTheirLineAndTheLikelyKey) {
+  EXPECT_EQ(error_of(production + "transfer_memory_mx: 1G\n"),
+            "shoebox.yaml:12: unknown key 'transfer_memory_mx' "
+            "(did you mean 'transfer_memory_max'?)");
+  EXPECT_EQ(error_of(production + "  buckets: x\n"),
+            "shoebox.yaml:12: unknown key 'storage.buckets' (did you mean 'bucket'?)");
+  EXPECT_EQ(error_of(production + "limits:\n  whatever:\n    deep: 1\n"),
+            "shoebox.yaml:13: unknown key 'limits.whatever'");
+}
+
+TEST(Settings, RepeatedKeysAreErrors) {
+  EXPECT_EQ(error_of(production + "listen: 0.0.0.0:22\n"),
+            "shoebox.yaml:12: 'listen' stands here twice");
+}
+
+TEST(Settings, WrongTypesSayWhatIsExpected) {
+  EXPECT_EQ(error_of(production + "part_size: big\n"),
+            "shoebox.yaml:12: 'part_size' must be a size like 10G or 256MiB, not 'big'");
+  EXPECT_EQ(error_of(production + "version_keep: 7\n"),
+            "shoebox.yaml:12: 'version_keep' must be a duration like 30s or 7d, not '7'");
+  EXPECT_EQ(error_of(production + "interrupted_uploads: maybe\n"),
+            "shoebox.yaml:12: 'interrupted_uploads' must be one of keep, discard, not 'maybe'");
+  EXPECT_EQ(error_of(production + "limits: 7\n"),
+            "shoebox.yaml:12: 'limits' must be a section with keys of its own");
+  EXPECT_EQ(error_of(production + "limits: {channels_max: 0}\n"),
+            "shoebox.yaml:12: 'limits.channels_max' must be a whole number from 1 to 1000, not "
+            "'0'");
+  EXPECT_EQ(error_of(production + "log_level: [info]\n"),
+            "shoebox.yaml:12: 'log_level' must be a text");
+  EXPECT_EQ(error_of(production + "log_level:\n"), "shoebox.yaml:12: 'log_level' has no value");
+}
+
+TEST(Settings, WhatIsMissingIsNamed) {
+  EXPECT_THAT(error_of("host_keys: [/k]\n"), HasSubstr("'database' is missing"));
+  EXPECT_THAT(error_of("database: {embedded: /p}\n"), HasSubstr("'storage' is missing"));
+  EXPECT_THAT(error_of("database: {embedded: /p}\nstorage: {backend: local, directory: /o}\n"),
+              HasSubstr("'host_keys' is missing"));
+  EXPECT_THAT(error_of("storage: {backend: s3, endpoint: 'http://h'}\n"),
+              HasSubstr("needs 'bucket'"));
+  EXPECT_THAT(error_of("storage: {backend: local}\n"), HasSubstr("needs 'directory'"));
+  EXPECT_THAT(error_of("database: {connections_max: 4}\n"), HasSubstr("either 'url'"));
+  EXPECT_THAT(error_of("database: {url: x, embedded: y}\n"), HasSubstr("either 'url'"));
+}
+
+TEST(Settings, WhatIsNotYamlIsAnErrorWithItsLine) {
+  EXPECT_THAT(error_of("listen: [\"a\"\nhost_keys: ]["), HasSubstr("this is not YAML"));
+  EXPECT_THAT(error_of("just words"), HasSubstr("'key: value' lines"));
+  EXPECT_THAT(error_of(""), HasSubstr("'key: value' lines"));
+}
+
+TEST(Settings, AMissingFileIsAnError) {
+  EXPECT_THROW(load_settings("/nonexistent/shoebox.yaml"), Error);
+}
+
+// etc/shoebox.yaml shows every key; those with defaults are commented out as "#key: value".
+TEST(Settings, TheExampleFileDocumentsEveryKeyAndIsValid) {
+  std::ifstream in(SHOEBOX_YAML);
+  std::stringstream text;
+  text << in.rdbuf();
+  EXPECT_NO_THROW(parse_settings(text.str(), "shoebox.yaml"));
+  for (const std::string& name : setting_names()) {
+    const std::string key =
+        name.substr(name.find('.') == std::string::npos ? 0 : name.find('.') + 1);
+    EXPECT_THAT(text.str(), HasSubstr(key + ":")) << name;
+  }
+}
+
+}  // namespace
+}  // namespace sftpd::config
