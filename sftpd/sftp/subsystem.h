@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "sftpd/byte_stream.h"
 #include "sftpd/sftp/options.h"
@@ -18,9 +18,9 @@ namespace sftpd::sftp {
 /// Destroying it drops the open handles; what was received is kept (see vfs::FileHandle).
 class Subsystem : public ChannelProgram {
  public:
-  /// `stream` must outlive it. `connection` names the connection in the log.
+  /// `stream` must outlive it. `connection` is the connection's number in the log.
   Subsystem(std::unique_ptr<vfs::Vfs> files, ByteStream& stream, Options options,
-            std::string connection);
+            std::uint64_t connection);
   ~Subsystem() override;
 
   /// Finished with 0 when the client ended, with 1 when it broke the protocol.
