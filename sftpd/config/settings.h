@@ -33,8 +33,9 @@ struct StorageSettings {
   std::string access_key_id;  ///< empty: from AWS_ACCESS_KEY_ID
   std::string secret_access_key_file;
   std::string session_token_file;
-  std::optional<bool> payload_signing;
-  std::optional<std::uint64_t> connections_max;
+  enum class PayloadSigning { automatic, always, never };
+  std::optional<PayloadSigning> payload_signing;
+  std::optional<int> connections_max;
   std::string ca_file;
 
   std::string prefix;  ///< of all object keys
@@ -44,10 +45,11 @@ struct StorageSettings {
 struct LimitSettings {
   std::optional<int> connections_max;
   std::optional<int> unauthenticated_max;
-  std::optional<int> connections_per_address_max;
+  std::optional<int> unauthenticated_per_network_max;
+  std::optional<int> channels_max;
   std::optional<std::chrono::milliseconds> login_deadline;
   std::optional<std::chrono::milliseconds> idle_timeout;
-  std::optional<int> channels_max;
+  std::optional<std::chrono::milliseconds> keepalive_interval;
 };
 
 /// Everything in shoebox.yaml. What is empty takes the default of the part that uses it.
@@ -75,7 +77,7 @@ Settings load_settings(const std::string& file);
 /// The same from text; `name` stands for the file in messages.
 Settings parse_settings(const std::string& text, const std::string& name);
 
-/// Every key, as "database.url", in the order of the tables. For the documentation's test.
+/// Every key, as "listen" or "database.url". For the test of the documentation.
 std::vector<std::string> setting_names();
 
 }  // namespace sftpd::config

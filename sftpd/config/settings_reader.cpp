@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <limits>
-#include <span>
 
 #include "sftpd/config/settings.h"
 #include "sftpd/config/yaml_value.h"
@@ -12,74 +10,103 @@
 namespace sftpd::config {
 namespace {
 
-using Read = void (*)(const YamlValue& value, Settings& settings);
-
-/// A key and what it does to the settings. To add one, add its row, and describe it in
+/// A key and what it does to its section. To add one, add its row, and describe it in
 /// etc/shoebox.yaml.
+template <class Section>
 struct Key {
   const char* name;
-  Read read;
+  void (*read)(const YamlValue& value, Section& section);
 };
 
+template <class Member>
+struct SectionOf;
+template <class Section, class Value>
+struct SectionOf<Value Section::*> {
+  using Type = Section;
+};
+
+template <auto member>
+void text(const YamlValue& value, typename SectionOf<decltype(member)>::Type& section) {
+  section.*member = value.text();
+}
+
+template <auto member>
+void texts(const YamlValue& value, typename SectionOf<decltype(member)>::Type& section) {
+  section.*member = value.texts();
+}
+
+template <auto member>
+void boolean(const YamlValue& value, typename SectionOf<decltype(member)>::Type& section) {
+  section.*member = value.boolean();
+}
+
+template <auto member, int min, int max>
+void count(const YamlValue& value, typename SectionOf<decltype(member)>::Type& section) {
+  section.*member = static_cast<int>(value.number(min, max));
+}
+
+template <auto member, std::uint64_t min, std::uint64_t max>
+void size(const YamlValue& value, typename SectionOf<decltype(member)>::Type& section) {
+  section.*member = value.size(min, max);
+}
+
+template <auto member>
+void duration(const YamlValue& value, typename SectionOf<decltype(member)>::Type& section) {
+  section.*member = value.duration();
+}
+
+void backend(const YamlValue& value, StorageSettings& storage) {
+  using Backend = StorageSettings::Backend;
+  storage.backend = value.choice({"s3", "local"}) == 0 ? Backend::s3 : Backend::local;
+}
+
+void payload_signing(const YamlValue& value, StorageSettings& storage) {
+  using Signing = StorageSettings::PayloadSigning;
+  constexpr std::array<Signing, 3> all{Signing::automatic, Signing::always, Signing::never};
+  storage.payload_signing = all[value.choice({"automatic", "always", "never"})];
+}
+
+constexpr int many = 1'000'000;
 constexpr std::uint64_t mebibyte = 1ULL << 20;
 constexpr std::uint64_t tebibyte = 1ULL << 40;
 
-int count_of(const YamlValue& value, std::uint64_t min = 1, std::uint64_t max = 1'000'000) {
-  return static_cast<int>(value.number(min, max));
-}
-
-std::chrono::seconds seconds_of(const YamlValue& value) {
-  return std::chrono::duration_cast<std::chrono::seconds>(value.duration());
-}
-
-constexpr Key database_keys[] = {
-    {"url",             [](const YamlValue& v, Settings& s) { s.database.url = v.text(); }                        },
-    {"password_file",   [](const YamlValue& v, Settings& s) { s.database.password_file = v.text(); }              },
-    {"embedded",        [](const YamlValue& v, Settings& s) { s.database.embedded = v.text(); }                   },
-    {"connections_max",
-     [](const YamlValue& v,                    Settings& s) { s.database.connections_max = count_of(v, 2, 1000); }},
+constexpr Key<DatabaseSettings> database_keys[] = {
+    {"url", text<&DatabaseSettings::url>},
+    {"password_file", text<&DatabaseSettings::password_file>},
+    {"embedded", text<&DatabaseSettings::embedded>},
+    {"connections_max", count<&DatabaseSettings::connections_max, 2, 1000>},
 };
 
-constexpr Key storage_keys[] = {
-    {"backend",
-     [](const YamlValue& v,                           Settings& s) {
-       s.storage.backend = v.choice({"s3", "local"}) == 0 ? StorageSettings::Backend::s3
-                                                          : StorageSettings::Backend::local;
-     }                                                                                    },
-    {"directory",              [](const YamlValue& v, Settings& s) { s.storage.directory = v.text(); }               },
-    {"endpoint",               [](const YamlValue& v, Settings& s) { s.storage.endpoint = v.text(); }                },
-    {"region",                 [](const YamlValue& v, Settings& s) { s.storage.region = v.text(); }                  },
-    {"bucket",                 [](const YamlValue& v, Settings& s) { s.storage.bucket = v.text(); }                  },
-    {"path_style",             [](const YamlValue& v, Settings& s) { s.storage.path_style = v.boolean(); }           },
-    {"access_key_id",          [](const YamlValue& v, Settings& s) { s.storage.access_key_id = v.text(); }           },
-    {"secret_access_key_file",
-     [](const YamlValue& v,                           Settings& s) { s.storage.secret_access_key_file = v.text(); }  },
-    {"session_token_file",
-     [](const YamlValue& v,                           Settings& s) { s.storage.session_token_file = v.text(); }      },
-    {"prefix",                 [](const YamlValue& v, Settings& s) { s.storage.prefix = v.text(); }                  },
-    {"payload_signing",
-     [](const YamlValue& v,                           Settings& s) { s.storage.payload_signing = v.boolean(); }      },
-    {"connections_max",
-     [](const YamlValue& v,                           Settings& s) { s.storage.connections_max = v.number(1, 1000); }},
-    {"ca_file",                [](const YamlValue& v, Settings& s) { s.storage.ca_file = v.text(); }                 },
+constexpr Key<StorageSettings> storage_keys[] = {
+    {"backend", backend},
+    {"directory", text<&StorageSettings::directory>},
+    {"endpoint", text<&StorageSettings::endpoint>},
+    {"region", text<&StorageSettings::region>},
+    {"bucket", text<&StorageSettings::bucket>},
+    {"path_style", boolean<&StorageSettings::path_style>},
+    {"access_key_id", text<&StorageSettings::access_key_id>},
+    {"secret_access_key_file", text<&StorageSettings::secret_access_key_file>},
+    {"session_token_file", text<&StorageSettings::session_token_file>},
+    {"prefix", text<&StorageSettings::prefix>},
+    {"payload_signing", payload_signing},
+    {"connections_max", count<&StorageSettings::connections_max, 1, 1000>},
+    {"ca_file", text<&StorageSettings::ca_file>},
 };
 
-constexpr Key limits_keys[] = {
-    {"connections_max",
-     [](const YamlValue& v,                                Settings& s) { s.limits.connections_max = count_of(v); }            },
-    {"unauthenticated_max",
-     [](const YamlValue& v,                                Settings& s) { s.limits.unauthenticated_max = count_of(v); }        },
-    {"connections_per_address_max",
-     [](const YamlValue& v,                                Settings& s) { s.limits.connections_per_address_max = count_of(v); }},
-    {"login_deadline",
-     [](const YamlValue& v,                                Settings& s) { s.limits.login_deadline = v.duration(); }            },
-    {"idle_timeout",                [](const YamlValue& v, Settings& s) { s.limits.idle_timeout = v.duration(); }              },
-    {"channels_max",
-     [](const YamlValue& v,                                Settings& s) { s.limits.channels_max = count_of(v, 1, 1000); }      },
+using Limits = LimitSettings;
+constexpr Key<Limits> limits_keys[] = {
+    {"connections_max", count<&Limits::connections_max, 1, many>},
+    {"unauthenticated_max", count<&Limits::unauthenticated_max, 1, many>},
+    {"unauthenticated_per_network_max", count<&Limits::unauthenticated_per_network_max, 1, many>},
+    {"channels_max", count<&Limits::channels_max, 1, 1000>},
+    {"login_deadline", duration<&Limits::login_deadline>},
+    {"idle_timeout", duration<&Limits::idle_timeout>},
+    {"keepalive_interval", duration<&Limits::keepalive_interval>},
 };
 
 /// The key that a misspelt one was probably meant to be: at most two letters apart.
-std::string nearest(const std::string& given, std::span<const Key> keys) {
+template <class Section, std::size_t N>
+std::string nearest(const std::string& given, const Key<Section> (&keys)[N]) {
   auto distance = [](std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -97,7 +124,7 @@ std::string nearest(const std::string& given, std::span<const Key> keys) {
   if (given.size() > 64) return {};
   std::string best;
   std::size_t best_distance = 3;
-  for (const Key& key : keys) {
+  for (const Key<Section>& key : keys) {
     const std::size_t found = distance(given, key.name);
     if (found < best_distance) {
       best = key.name;
@@ -107,10 +134,11 @@ std::string nearest(const std::string& given, std::span<const Key> keys) {
   return best;
 }
 
-void read_section(const YamlValue& section, std::span<const Key> keys, Settings& settings) {
+template <class Section, std::size_t N>
+void read_section(const YamlValue& section, const Key<Section> (&keys)[N], Section& into) {
   section.each_entry([&](const std::string& name, const YamlValue& value) {
-    for (const Key& key : keys) {
-      if (name == key.name) return key.read(value, settings);
+    for (const Key<Section>& key : keys) {
+      if (name == key.name) return key.read(value, into);
     }
     const std::string guess = nearest(name, keys);
     const std::string hint = guess.empty() ? "" : fmt::format(" (did you mean '{}'?)", guess);
@@ -148,41 +176,47 @@ void check_storage(const YamlValue& section, const StorageSettings& storage) {
   }
 }
 
-constexpr Key top_keys[] = {
-    {"listen",              [](const YamlValue& v, Settings& s) { s.listen = v.texts(); }                               },
-    {"host_keys",           [](const YamlValue& v, Settings& s) { s.host_keys = v.texts(); }                            },
-    {"database",
-     [](const YamlValue& v,                        Settings& s) {
-       read_section(v, database_keys, s);
-       check_database(v, s.database);
-     }                                                                                       },
-    {"storage",
-     [](const YamlValue& v,                        Settings& s) {
-       read_section(v, storage_keys, s);
-       check_storage(v, s.storage);
-     }                                                                                       },
-    {"limits",              [](const YamlValue& v, Settings& s) { read_section(v, limits_keys, s); }                    },
-    {"transfer_memory_max",
-     [](const YamlValue& v,                        Settings& s) {
-       s.transfer_memory_max = v.size(16 * mebibyte, tebibyte);
-     }                                                                                       },
-    {"read_cache_max",
-     [](const YamlValue& v,                        Settings& s) { s.read_cache_max = v.size(0, tebibyte); }             },
-    {"part_size",
-     [](const YamlValue& v,                        Settings& s) { s.part_size = v.size(5 * mebibyte, 1024 * mebibyte); }},
-    {"inline_max",
-     [](const YamlValue& v,                        Settings& s) { s.inline_max = v.size(0, 16 * mebibyte); }            },
-    {"scratch_directory",   [](const YamlValue& v, Settings& s) { s.scratch_directory = v.text(); }                     },
-    {"interrupted_uploads",
-     [](const YamlValue& v,                        Settings& s) {
-       s.keep_interrupted_uploads = v.choice({"keep", "discard"}) == 0;
-     }                                                                                       },
-    {"version_keep",        [](const YamlValue& v, Settings& s) { s.version_keep = seconds_of(v); }                     },
-    {"log_level",
-     [](const YamlValue& v,                        Settings& s) {
-       constexpr std::array<const char*, 5> levels{"trace", "debug", "info", "warn", "error"};
-       s.log_level = levels[v.choice({"trace", "debug", "info", "warn", "error"})];
-     }                                                                                       },
+void database(const YamlValue& value, Settings& settings) {
+  read_section(value, database_keys, settings.database);
+  check_database(value, settings.database);
+}
+
+void storage(const YamlValue& value, Settings& settings) {
+  read_section(value, storage_keys, settings.storage);
+  check_storage(value, settings.storage);
+}
+
+void limits(const YamlValue& value, Settings& settings) {
+  read_section(value, limits_keys, settings.limits);
+}
+
+void interrupted_uploads(const YamlValue& value, Settings& settings) {
+  settings.keep_interrupted_uploads = value.choice({"keep", "discard"}) == 0;
+}
+
+void version_keep(const YamlValue& value, Settings& settings) {
+  settings.version_keep = std::chrono::duration_cast<std::chrono::seconds>(value.duration());
+}
+
+void log_level(const YamlValue& value, Settings& settings) {
+  constexpr std::array<const char*, 4> levels{"debug", "info", "warning", "error"};
+  settings.log_level = levels[value.choice({"debug", "info", "warning", "error"})];
+}
+
+constexpr Key<Settings> top_keys[] = {
+    {"listen", texts<&Settings::listen>},
+    {"host_keys", texts<&Settings::host_keys>},
+    {"database", database},
+    {"storage", storage},
+    {"limits", limits},
+    {"transfer_memory_max", size<&Settings::transfer_memory_max, 16 * mebibyte, tebibyte>},
+    {"read_cache_max", size<&Settings::read_cache_max, 0, tebibyte>},
+    {"part_size", size<&Settings::part_size, 5 * mebibyte, 1024 * mebibyte>},
+    {"inline_max", size<&Settings::inline_max, 0, 16 * mebibyte>},
+    {"scratch_directory", text<&Settings::scratch_directory>},
+    {"interrupted_uploads", interrupted_uploads},
+    {"version_keep", version_keep},
+    {"log_level", log_level},
 };
 
 void check_whole(const YamlValue& file, const Settings& settings) {
@@ -231,21 +265,13 @@ Settings load_settings(const std::string& file) {
 
 std::vector<std::string> setting_names() {
   std::vector<std::string> names;
-  auto add = [&names](const std::string& section, std::span<const Key> keys) {
-    for (const Key& key : keys) names.push_back(section + key.name);
+  auto add = [&names](const std::string& section, const auto& keys) {
+    for (const auto& key : keys) names.push_back(section + key.name);
   };
-  for (const Key& key : top_keys) {
-    const std::string name = key.name;
-    if (name == "database") {
-      add("database.", database_keys);
-    } else if (name == "storage") {
-      add("storage.", storage_keys);
-    } else if (name == "limits") {
-      add("limits.", limits_keys);
-    } else {
-      names.push_back(name);
-    }
-  }
+  add("", top_keys);
+  add("database.", database_keys);
+  add("storage.", storage_keys);
+  add("limits.", limits_keys);
   return names;
 }
 
