@@ -16,4 +16,7 @@ struct ObjectKey {
 /// be empty, and then has no slash behind it.
 ObjectKey random_object_key(const std::string& prefix);
 
+/// Whether `key` keeps the rules of ObjectKey. Stores refuse (rejected) one that does not.
+bool is_valid(const ObjectKey& key);
+
 }  // namespace storage

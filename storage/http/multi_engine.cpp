@@ -1,0 +1,228 @@
+#include "storage/http/multi_engine.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <csignal>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/http/easy_transfer.h"
+
+namespace storage::http {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// How long the loop sleeps when nothing at all is due; submit() wakes it.
+constexpr std::chrono::milliseconds idle_wait{60'000};
+
+struct Waiting {
+  Request request;
+  MultiEngine::Done done;
+};
+
+struct MultiCleanup {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+
+void initialise_curl_once() {
+  static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (result != CURLE_OK) throw std::runtime_error("libcurl does not start");
+}
+
+// Signals are for the process's main thread, and a write to a dead peer must not raise SIGPIPE.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
+}  // namespace
+
+class MultiEngine::Loop {
+ public:
+  explicit Loop(Options options) : options_(std::move(options)) {
+    initialise_curl_once();
+    multi_.reset(curl_multi_init());
+    if (!multi_) throw std::bad_alloc();
+    const auto connections = static_cast<long>(options_.connections_max);
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, connections);
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
+    curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+    thread_ = std::thread([this] { run(); });
+  }
+
+  ~Loop() {
+    assert(std::this_thread::get_id() != thread_.get_id());
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    curl_multi_wakeup(multi_.get());
+    thread_.join();
+  }
+
+  bool submit(Request request, Done done) {
+    const bool own_thread = on_own_thread();
+    {
+      std::lock_guard lock(mutex_);
+      if (!own_thread && queue_.size() >= options_.queue_max) return false;
+      queue_.push_back({std::move(request), std::move(done)});
+    }
+    if (!own_thread) curl_multi_wakeup(multi_.get());
+    return true;
+  }
+
+  void run_after(std::chrono::milliseconds delay, std::function<void()> action) {
+    {
+      std::lock_guard lock(mutex_);
+      timers_.emplace(SteadyClock::now() + delay, std::move(action));
+    }
+    if (!on_own_thread()) curl_multi_wakeup(multi_.get());
+  }
+
+ private:
+  bool on_own_thread() const { return std::this_thread::get_id() == thread_id_.load(); }
+
+  void run() {
+    thread_id_.store(std::this_thread::get_id());
+    block_signals();
+    while (!finished()) {
+      run_due_timers();
+      start_waiting();
+      int running = 0;
+      curl_multi_perform(multi_.get(), &running);
+      collect_finished();
+      curl_multi_poll(multi_.get(), nullptr, 0, poll_timeout_ms(), nullptr);
+    }
+  }
+
+  bool finished() {
+    std::lock_guard lock(mutex_);
+    return stopping_ && queue_.empty() && timers_.empty() && active_.empty();
+  }
+
+  void run_due_timers() {
+    std::vector<std::function<void()>> due;
+    {
+      std::lock_guard lock(mutex_);
+      const auto end = stopping_ ? timers_.end() : timers_.upper_bound(SteadyClock::now());
+      for (auto timer = timers_.begin(); timer != end; ++timer) {
+        due.push_back(std::move(timer->second));
+      }
+      timers_.erase(timers_.begin(), end);
+    }
+    for (const auto& action : due) action();
+  }
+
+  void start_waiting() {
+    while (active_.size() < options_.connections_max) {
+      Waiting next;
+      {
+        std::lock_guard lock(mutex_);
+        if (queue_.empty()) return;
+        next = std::move(queue_.front());
+        queue_.pop_front();
+      }
+      start(std::move(next));
+    }
+  }
+
+  void start(Waiting next) {
+    Done done = next.done;
+    Response failed;
+    try {
+      auto transfer = std::make_unique<EasyTransfer>(take_handle(), std::move(next.request),
+                                                     std::move(next.done), options_);
+      CURL* easy = transfer->easy();
+      const CURLMcode added = curl_multi_add_handle(multi_.get(), easy);
+      if (added == CURLM_OK) {
+        active_.emplace(easy, std::move(transfer));
+        return;
+      }
+      failed.failure_text = curl_multi_strerror(added);
+    } catch (const std::exception& error) {
+      failed.failure_text = error.what();
+    }
+    failed.failure = Failure::other;
+    done(std::move(failed));
+  }
+
+  EasyHandle take_handle() {
+    if (spare_handles_.empty()) return EasyHandle(curl_easy_init());
+    EasyHandle handle = std::move(spare_handles_.back());
+    spare_handles_.pop_back();
+    return handle;
+  }
+
+  // A handle keeps its TLS sessions, but no pointer into the transfer that is gone.
+  void keep_handle(EasyHandle handle) {
+    curl_easy_reset(handle.get());
+    spare_handles_.push_back(std::move(handle));
+  }
+
+  void collect_finished() {
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      CURL* easy = message->easy_handle;
+      const CURLcode result = message->data.result;
+      auto node = active_.extract(easy);
+      assert(!node.empty());
+      std::unique_ptr<EasyTransfer> transfer = std::move(node.mapped());
+      transfer->finish(result);
+      curl_multi_remove_handle(multi_.get(), easy);
+      Response response = transfer->take_response();
+      Done done = transfer->take_done();
+      keep_handle(transfer->take_easy());
+      transfer.reset();
+      done(std::move(response));
+    }
+  }
+
+  int poll_timeout_ms() {
+    std::lock_guard lock(mutex_);
+    if (stopping_ && queue_.empty() && timers_.empty() && active_.empty()) return 0;
+    if (!queue_.empty() && active_.size() < options_.connections_max) return 0;
+    if (timers_.empty()) return static_cast<int>(idle_wait.count());
+    if (stopping_) return 0;
+    const auto wait =
+        std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - SteadyClock::now());
+    return static_cast<int>(std::clamp(wait, std::chrono::milliseconds{0}, idle_wait).count());
+  }
+
+  const Options options_;
+  std::unique_ptr<CURLM, MultiCleanup> multi_;
+  std::vector<EasyHandle> spare_handles_;
+  std::unordered_map<CURL*, std::unique_ptr<EasyTransfer>> active_;
+
+  std::mutex mutex_;  // of what follows
+  std::deque<Waiting> queue_;
+  std::multimap<SteadyClock::time_point, std::function<void()>> timers_;
+  bool stopping_ = false;
+
+  std::atomic<std::thread::id> thread_id_{};
+  std::thread thread_;
+};
+
+MultiEngine::MultiEngine(Options options) : loop_(std::make_unique<Loop>(std::move(options))) {}
+MultiEngine::~MultiEngine() = default;
+
+bool MultiEngine::submit(Request request, Done done) {
+  return loop_->submit(std::move(request), std::move(done));
+}
+
+void MultiEngine::run_after(std::chrono::milliseconds delay, std::function<void()> action) {
+  loop_->run_after(delay, std::move(action));
+}
+
+}  // namespace storage::http
