@@ -1,0 +1,22 @@
+"""OpenSSH's own clients: sftp in batch mode, scp, ssh."""
+
+from support import processes
+
+
+def sftp(server, commands, *options, start="", expect=0, cwd=None, seconds=120):
+    """Runs a batch of sftp commands; stops at the first that fails, unless it begins with "-"."""
+    batch = commands if isinstance(commands, str) else "\n".join(commands)
+    arguments = ["sftp", *server.ssh_options(), *options, "-P", str(server.port), "-b", "-",
+                 server.spec(start)]
+    return processes.run(arguments, stdin=batch + "\n", env=server.environment(), expect=expect,
+                         cwd=cwd, seconds=seconds)
+
+
+def scp(server, *arguments, expect=0, cwd=None, seconds=120):
+    return processes.run(["scp", *server.ssh_options(), "-P", str(server.port), *arguments],
+                         env=server.environment(), expect=expect, cwd=cwd, seconds=seconds)
+
+
+def ssh(server, *arguments, expect=0, seconds=60, stdin=None):
+    return processes.run(["ssh", *server.ssh_options(), "-p", str(server.port), *arguments],
+                         env=server.environment(), expect=expect, seconds=seconds, stdin=stdin)

@@ -1,0 +1,77 @@
+"""`shoebox quickstart`: everything in one folder, as someone trying it out has it."""
+
+import os
+import pathlib
+import signal
+
+from support import processes
+from support.servers import postgres
+from support.servers.server import Server
+
+
+class QuickstartServer(Server):
+    kind = "quickstart"
+
+    def __init__(self, extra_settings=None):
+        super().__init__(extra_settings)
+        self.program = os.environ["SHOEBOX_PROGRAM"]
+        self.folder_of_data = self.folder / "data"
+        self._process = processes.Process(self.start_command(), self.folder / "shoebox.log")
+
+    def start_command(self):
+        return [self.program, "quickstart", "--data", self.folder_of_data,
+                "--listen", f"{self.host}:{self.port}", "--user", self.user,
+                "--password-file", self.password_file]
+
+    def start(self):
+        self.restart()
+        return self
+
+    def restart(self):
+        self._process.start()
+        self._process.wait_ready(lambda: processes.answers(self.port), 120)
+
+    def stop_program(self, number=signal.SIGTERM):
+        return self._process.stop(number)
+
+    def kill(self):
+        self._process.kill()
+
+    def stop(self):
+        if self._process.running():
+            self.stop_program()
+
+    def running(self):
+        return self._process.running()
+
+    def pid(self):
+        return self._process.pid
+
+    def logs(self):
+        return {"shoebox": self._process.log_text()}
+
+    def command(self, *arguments, stdin=None, expect=0, seconds=120):
+        """`shoebox ARGUMENTS --config FILE`, with the configuration that quickstart wrote."""
+        return processes.run(
+            [self.program, *arguments, "--config", self.folder_of_data / "shoebox.yaml"],
+            stdin=stdin, expect=expect, seconds=seconds)
+
+    def add_user(self, name, password, quota=None):
+        limits = [] if quota is None else ["--quota", str(quota)]
+        self.command("user", "add", name, "--password-stdin", *limits, stdin=password + "\n")
+
+    def add_key(self, name, public_key_file):
+        self.command("user", "key", "add", name, str(public_key_file))
+
+    def disable_user(self, name):
+        self.command("user", "disable", name)
+
+    def fsck(self):
+        return self.command("fsck", expect=None, seconds=600)
+
+    def query(self, sql):
+        socket = next(pathlib.Path(self.folder_of_data).rglob(".s.PGSQL.*[0-9]"))
+        port = socket.name.rpartition(".")[2]
+        owner = socket.owner()
+        return postgres.query(f"host={socket.parent} port={port} user=shoebox dbname=shoebox", sql,
+                              as_user=owner)
