@@ -1,0 +1,51 @@
+#include "sftpd/jobs/job_table.h"
+
+#include "metadata/repositories/versions.h"
+
+namespace sftpd::jobs {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// One transaction each, or a few store requests: a batch must not hold up the program's end.
+constexpr int prune_batch_max = 200;
+constexpr int destage_batch_max = 64;
+
+Progress prune_versions(metadata::Database& database, seconds keep) {
+  const int done = database.transact([&](metadata::Transaction& tx) {
+    return metadata::Versions(tx).prune(keep, prune_batch_max);
+  });
+  return {.done = done, .more = done >= prune_batch_max};
+}
+
+Progress destage(vfs::FileSystem& files, seconds age) {
+  const int done = files.destage(age, destage_batch_max);
+  return {.done = done, .more = done >= destage_batch_max};
+}
+
+}  // namespace
+
+std::vector<Job> job_table(vfs::FileSystem& files, const JobOptions& options) {
+  auto& database = files.database();
+  const auto finish = [&files](const std::stop_token&) {
+    return Progress{.done = files.finish_interrupted_uploads()};
+  };
+  const auto move = [&files, age = options.inline_age](const std::stop_token&) {
+    return destage(files, age);
+  };
+  const auto prune = [&database, keep = options.version_keep](const std::stop_token&) {
+    return prune_versions(database, keep);
+  };
+  const auto collect = [&files, how = options.collect](const std::stop_token& stop) {
+    return collect_garbage(files.database(), files.store(), how, stop);
+  };
+  return {
+      {"finish-interrupted-uploads", seconds{30}, finish},
+      {"destage", seconds{15}, move},
+      {"prune-versions", minutes{10}, prune},
+      {"collect-garbage", minutes{5}, collect},
+  };
+}
+
+}  // namespace sftpd::jobs
