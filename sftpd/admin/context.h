@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "sftpd/admin/backends.h"
+
+namespace sftpd::admin {
+
+/// A sentence for the person at the terminal; the program then exits with 1.
+class Failure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A thing that `check` tries. Returns what it found, in a few words; throws std::exception whose
+/// text says what is wrong and how to mend it.
+struct Check {
+  std::string name;
+  std::function<std::string()> run;
+};
+
+/// What the configuration file says to this room.
+struct Options {
+  BackendOptions backends;
+  std::vector<Check> checks;  ///< of parts that this room does not know: host keys, addresses
+};
+
+/// What a command works with. The configuration is read, and each part opened, at its first use.
+class Context {
+ public:
+  using Load = std::function<Options(const std::string& config_file)>;
+
+  Context(std::string config_file, Load load)
+      : config_file_(std::move(config_file)), load_(std::move(load)) {}
+
+  const std::string& config_file() const { return config_file_; }
+  const Options& options();
+  Backends& backends();
+  /// With the tables of this version.
+  metadata::Database& database() { return backends().migrated_database(); }
+  storage::ObjectStore& store() { return backends().store(); }
+
+ private:
+  std::string config_file_;
+  Load load_;
+  std::optional<Options> options_;
+  std::unique_ptr<Backends> backends_;
+};
+
+}  // namespace sftpd::admin
