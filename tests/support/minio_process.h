@@ -1,0 +1,17 @@
+#pragma once
+
+#include "tests/support/s3_server.h"
+
+namespace test_support {
+
+/// MinIO: the S3 server most people run themselves.
+class MinioProcess final : public S3Server {
+ public:
+  MinioProcess() : S3Server("minio") {}
+
+ private:
+  std::vector<std::string> arguments() const override;
+  std::map<std::string, std::string> environment() const override;
+};
+
+}  // namespace test_support
