@@ -68,7 +68,8 @@ Attrs to_attrs(const vfs::Attributes& attributes) {
 }
 
 vfs::AttributeChanges to_changes(const Attrs& attrs) {
-  vfs::AttributeChanges changes{.size = attrs.size, .permissions = attrs.permissions};
+  vfs::AttributeChanges changes = permissions_of(attrs);
+  changes.size = attrs.size;
   if (attrs.owner) {
     changes.uid = attrs.owner->uid;
     changes.gid = attrs.owner->gid;
@@ -77,6 +78,12 @@ vfs::AttributeChanges to_changes(const Attrs& attrs) {
     changes.atime = attrs.times->atime;
     changes.mtime = attrs.times->mtime;
   }
+  return changes;
+}
+
+vfs::AttributeChanges permissions_of(const Attrs& attrs) {
+  vfs::AttributeChanges changes;
+  changes.permissions = attrs.permissions;
   return changes;
 }
 

@@ -32,5 +32,7 @@ void write_attrs(PacketWriter& writer, const Attrs& attrs);
 /// All four; times outside of 32 bits become the nearest that fits.
 Attrs to_attrs(const vfs::Attributes& attributes);
 vfs::AttributeChanges to_changes(const Attrs& attrs);
+/// What counts for something new: its permissions alone, as with open(2) and mkdir(2).
+vfs::AttributeChanges permissions_of(const Attrs& attrs);
 
 }  // namespace sftpd::sftp

@@ -15,8 +15,9 @@ struct Account {
   std::string name;
 };
 
-/// One line as `ls -l` prints it, which FileZilla and others parse. Dates are in UTC: the time of day
-/// within the last half year, else the year, as OpenSSH's server does. `now` in seconds since 1970.
+/// One line as `ls -l` prints it, which FileZilla and others parse. Dates are in UTC: the time of
+/// day within the last half year, else the year, as OpenSSH's server does. `now` in seconds since
+/// 1970.
 std::string long_name(std::string_view name, const vfs::Attributes& attributes,
                       const Account& account, std::int64_t now);
 

@@ -17,8 +17,9 @@ class MalformedPacket : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Takes a packet apart, from the front. Believes no length: whatever would reach past the end throws
-/// MalformedPacket. Integers are big-endian, strings carry a 32-bit length (the draft, section 3).
+/// Takes a packet apart, from the front. Believes no length: whatever would reach past the end
+/// throws MalformedPacket. Integers are big-endian, strings carry a 32-bit length (the draft,
+/// section 3).
 class PacketReader {
  public:
   /// Keeps `packet` alive through its owner.

@@ -56,8 +56,8 @@ class Deferred {
   /// the future goes past it.
   template <class T, class Convert>
   Deferred(storage::Future<T> future, Convert convert)
-      : pending_(std::make_unique<PendingFuture<T, Convert>>(std::move(future),
-                                                             std::move(convert))) {}
+      : pending_(
+            std::make_unique<PendingFuture<T, Convert>>(std::move(future), std::move(convert))) {}
 
   bool ready() const { return pending_->ready(); }
   /// As storage::Future::on_ready.
@@ -79,9 +79,7 @@ class Deferred {
   struct PendingFuture : Pending {
     PendingFuture(storage::Future<T> f, Convert c) : future(std::move(f)), convert(std::move(c)) {}
     bool ready() const override { return future.ready(); }
-    void on_ready(std::function<void()> callback) override {
-      future.on_ready(std::move(callback));
-    }
+    void on_ready(std::function<void()> callback) override { future.on_ready(std::move(callback)); }
     Answer take() override {
       if constexpr (std::is_void_v<T>) {
         future.get();

@@ -30,8 +30,7 @@ struct OpenRequest {
   std::uint32_t pflags = 0;  ///< of SSH_FXF_*
   Attrs attrs;
   static OpenRequest decode(PacketReader& reader) {
-    return {
-        .path = reader.read_string(), .pflags = reader.read_u32(), .attrs = read_attrs(reader)};
+    return {.path = reader.read_string(), .pflags = reader.read_u32(), .attrs = read_attrs(reader)};
   }
 };
 
@@ -40,9 +39,8 @@ struct ReadRequest {
   std::uint64_t offset = 0;
   std::uint32_t length = 0;
   static ReadRequest decode(PacketReader& reader) {
-    return {.handle = reader.read_string(),
-            .offset = reader.read_u64(),
-            .length = reader.read_u32()};
+    return {
+        .handle = reader.read_string(), .offset = reader.read_u64(), .length = reader.read_u32()};
   }
 };
 

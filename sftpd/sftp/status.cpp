@@ -4,8 +4,8 @@
 
 namespace sftpd::sftp {
 
-// The codes follow OpenSSH's errno_to_portable(), but for errors that concern an argument and not the
-// packet: those are FAILURE, because clients take BAD_MESSAGE for a broken connection.
+// The codes follow OpenSSH's errno_to_portable(), but for errors that concern an argument and not
+// the packet: those are FAILURE, because clients take BAD_MESSAGE for a broken connection.
 Status status_for(vfs::ErrorCode code) {
   using enum vfs::ErrorCode;
   switch (code) {
@@ -51,16 +51,35 @@ Status status_for(vfs::ErrorCode code) {
   return {SSH_FX_FAILURE, "Internal error"};
 }
 
+namespace {
+
+log::Level level_for(vfs::ErrorCode code) {
+  using enum vfs::ErrorCode;
+  switch (code) {
+    case not_found:
+      return log::Level::debug;
+    case store_unavailable:
+    case database_unavailable:
+    case content_damaged:
+    case internal:
+      return log::Level::warning;
+    default:
+      return log::Level::info;
+  }
+}
+
+}  // namespace
+
 Failure failure_of(std::exception_ptr exception) {
   try {
     std::rethrow_exception(exception);
   } catch (const Refused& refused) {
-    return {refused.status(), refused.what()};
+    return {refused.status(), refused.what(), log::Level::info};
   } catch (const MalformedPacket& malformed) {
-    return {{SSH_FX_BAD_MESSAGE, "Bad message"}, malformed.what()};
+    return {{SSH_FX_BAD_MESSAGE, "Bad message"}, malformed.what(), log::Level::info};
   } catch (...) {
     const vfs::Error error = vfs::as_vfs_error(exception);
-    return {status_for(error.code()), error.what()};
+    return {status_for(error.code()), error.what(), level_for(error.code())};
   }
 }
 

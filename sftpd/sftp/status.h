@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "sftpd/log/log.h"
 #include "sftpd/sftp/replies.h"
 #include "sftpd/vfs/error.h"
 
@@ -28,6 +29,7 @@ Status status_for(vfs::ErrorCode code);
 struct Failure {
   Status status;
   std::string log_text;
+  log::Level level;  ///< what clients look for and miss is not worth a line; our own trouble is
 };
 Failure failure_of(std::exception_ptr exception);
 

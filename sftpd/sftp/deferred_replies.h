@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "sftpd/sftp/replies.h"
+
+namespace sftpd::sftp {
+
+/// A request that is being answered, as the log calls it.
+struct Question {
+  std::uint32_t id = 0;
+  std::string_view operation;  ///< a name of the tables, which live as long as the program
+  std::string subject;         ///< the path it is about
+};
+
+/// The requests of a session that are answered later. Lives on the connection's thread; the futures
+/// are completed on others.
+class DeferredReplies {
+ public:
+  /// `waker` is called, on any thread, when there is something to take.
+  explicit DeferredReplies(std::function<void()> waker);
+
+  void add(Question question, Deferred deferred);
+
+  struct Ready {
+    Question question;
+    Deferred deferred;
+  };
+  /// One that is ready, in the order in which they became so.
+  std::optional<Ready> take_ready();
+
+  std::size_t size() const { return waiting_.size(); }
+  /// Of all that were added and not taken.
+  std::uint64_t read_bytes() const { return read_bytes_; }
+  std::uint64_t write_bytes() const { return write_bytes_; }
+
+ private:
+  /// Survives the session in the callbacks of the futures.
+  struct Completions;
+
+  std::shared_ptr<Completions> completions_;
+  std::unordered_map<std::uint64_t, Ready> waiting_;
+  std::uint64_t next_key_ = 0;
+  std::uint64_t read_bytes_ = 0;
+  std::uint64_t write_bytes_ = 0;
+};
+
+}  // namespace sftpd::sftp

@@ -1,0 +1,113 @@
+#include "sftpd/sftp/dispatcher.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "sftpd/log/log.h"
+#include "sftpd/sftp/inbox.h"
+#include "sftpd/sftp/packet_writer.h"
+#include "sftpd/sftp/status.h"
+
+namespace sftpd::sftp {
+namespace {
+
+constexpr std::size_t type_and_id_bytes = 5;
+
+}  // namespace
+
+Dispatcher::Dispatcher(Session& session, ByteStream& stream, std::span<const Operation> table)
+    : session_(session), stream_(stream), table_(table), deferred_(stream.waker()) {}
+
+void Dispatcher::handle(storage::Payload packet) {
+  PacketReader reader(std::move(packet));
+  if (reader.remaining() < type_and_id_bytes) throw ProtocolViolation("a packet without an id");
+  const std::uint8_t type = reader.read_u8();
+  if (type == SSH_FXP_INIT) return answer_init(reader);
+  if (!greeted_) throw ProtocolViolation("a request before INIT");
+
+  Question question{.id = reader.read_u32(), .operation = "unknown", .subject = {}};
+  Reply reply = run(type, question, reader);
+  auto* deferred = std::get_if<Deferred>(&reply);
+  if (deferred == nullptr) return send(stream_, question.id, std::get<Answer>(reply));
+  if (deferred->ready()) return send(stream_, question.id, finish(question, *deferred));
+  deferred_.add(std::move(question), std::move(*deferred));
+}
+
+// Section 4. Whatever version the client speaks it is told ours, as OpenSSH does: lftp says 6. The
+// pairs of extensions behind it mean nothing to us.
+void Dispatcher::answer_init(PacketReader& reader) {
+  const std::uint32_t version = reader.read_u32();
+  log::debug("sftp started", {{"conn", session_.connection}, {"version", version}});
+  PacketWriter packet(SSH_FXP_VERSION);
+  packet.write_u32(protocol_version);
+  for (const Extension& extension : extensions()) {
+    packet.write_string(extension.name);
+    packet.write_string(extension.version);
+  }
+  stream_.write(packet.finish());
+  greeted_ = true;
+}
+
+Reply Dispatcher::run(std::uint8_t type, Question& question, PacketReader& reader) {
+  session_.subject.clear();
+  session_.operation = "unknown";
+  try {
+    Reply reply = call(type, reader);
+    question.operation = session_.operation;
+    question.subject = session_.subject;
+    return reply;
+  } catch (...) {
+    question.operation = session_.operation;
+    question.subject = session_.subject;
+    return fail(question, std::current_exception());
+  }
+}
+
+Reply Dispatcher::call(std::uint8_t type, PacketReader& reader) {
+  const auto operation = std::ranges::find(table_, type, &Operation::type);
+  if (operation == table_.end()) {
+    throw Refused(SSH_FX_OP_UNSUPPORTED, "Unknown request " + std::to_string(type));
+  }
+  session_.operation = operation->name;
+  session_.expect_allowed(operation->access);
+  return operation->handle(session_, reader);
+}
+
+Answer Dispatcher::finish(const Question& question, Deferred& deferred) {
+  try {
+    return deferred.take();
+  } catch (...) {
+    return fail(question, std::current_exception());
+  }
+}
+
+Status Dispatcher::fail(const Question& question, std::exception_ptr exception) {
+  Failure failure = failure_of(std::move(exception));
+  log::write(failure.level, "sftp request failed",
+             {{"conn", session_.connection},
+              {"req", question.id},
+              {"operation", question.operation},
+              {"path", question.subject},
+              {"code", static_cast<std::uint32_t>(failure.status.code)},
+              {"reason", failure.log_text}});
+  return std::move(failure.status);
+}
+
+void Dispatcher::send_ready_replies() {
+  while (stream_.queued_bytes() <= session_.options.queued_bytes_max) {
+    auto ready = deferred_.take_ready();
+    if (!ready) return;
+    send(stream_, ready->question.id, finish(ready->question, ready->deferred));
+  }
+}
+
+bool Dispatcher::full() const {
+  const Options& options = session_.options;
+  return deferred_.size() >= options.deferred_max ||
+         deferred_.read_bytes() >= options.deferred_read_bytes_max ||
+         deferred_.write_bytes() >= options.deferred_write_bytes_max ||
+         stream_.queued_bytes() > options.queued_bytes_max;
+}
+
+}  // namespace sftpd::sftp

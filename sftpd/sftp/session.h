@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sftpd/sftp/handle_table.h"
+#include "sftpd/sftp/longname.h"
+#include "sftpd/sftp/options.h"
+#include "sftpd/vfs/vfs.h"
+
+namespace sftpd::sftp {
+
+/// Whether a read-only session may. OPEN decides by its flags.
+enum class Access { reads, writes };
+
+/// What handlers work on: one client's tree of files and its open handles. Lives on the
+/// connection's thread.
+struct Session {
+  vfs::Vfs& files;
+  const Options& options;
+  HandleTable handles;
+  Account account;
+  std::uint64_t connection = 0;  ///< its number in the log
+
+  // What the log calls the request at hand, and the path it is about.
+  std::string_view operation = {};
+  std::string subject = {};
+
+  /// Throws Refused if this session may not.
+  void expect_allowed(Access access) const;
+  /// Seconds since 1970.
+  std::int64_t now() const;
+};
+
+/// One line about a file that the client has finished with, or lost; `failure` is empty if all went
+/// well.
+void log_transfer(const Session& session, const OpenedFile& opened, std::string_view failure);
+
+}  // namespace sftpd::sftp

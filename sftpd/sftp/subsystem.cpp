@@ -1,0 +1,88 @@
+#include "sftpd/sftp/subsystem.h"
+
+#include <random>
+#include <utility>
+
+#include "sftpd/log/log.h"
+#include "sftpd/sftp/dispatcher.h"
+#include "sftpd/sftp/inbox.h"
+#include "sftpd/sftp/operations.h"
+#include "sftpd/sftp/session.h"
+
+namespace sftpd::sftp {
+
+class Subsystem::Loop {
+ public:
+  Loop(std::unique_ptr<vfs::Vfs> files, ByteStream& stream, Options options,
+       std::uint64_t connection)
+      : options_(std::move(options)),
+        files_(std::move(files)),
+        stream_(stream),
+        waker_(stream.waker()),
+        session_{.files = *files_,
+                 .options = options_,
+                 .handles = HandleTable(options_.handles_max, std::random_device()()),
+                 .account = {.uid = files_->identity().uid,
+                             .gid = files_->identity().gid,
+                             .name = files_->identity().name},
+                 .connection = connection},
+        inbox_(options_.packet_length_max + options_.packet_overshoot_max),
+        dispatcher_(session_, stream, operations()) {}
+
+  ~Loop() {
+    for (const auto& file : session_.handles.files()) {
+      log_transfer(session_, *file, "the client left without closing it");
+    }
+  }
+
+  std::optional<int> step() {
+    try {
+      dispatcher_.send_ready_replies();
+      const bool starved = answer_requests();
+      inbox_.settle();
+      if (!starved || !stream_.at_eof()) return {};
+    } catch (const ProtocolViolation& violation) {
+      log::warning("sftp session ended",
+                   {{"conn", session_.connection}, {"reason", violation.what()}});
+      return 1;
+    }
+    if (!dispatcher_.idle()) return {};
+    return 0;
+  }
+
+ private:
+  /// Stops when it is others' turn, when the client has to fetch its replies first, or, returning
+  /// true, when no further request has arrived.
+  bool answer_requests() {
+    std::size_t bytes = 0;
+    for (std::size_t requests = 0; !dispatcher_.full(); ++requests) {
+      if (requests == options_.step_requests_max || bytes >= options_.step_bytes_max) {
+        waker_();
+        return false;
+      }
+      auto packet = inbox_.next(stream_);
+      if (!packet) return true;
+      bytes += packet->size();
+      dispatcher_.handle(std::move(*packet));
+    }
+    return false;
+  }
+
+  const Options options_;
+  const std::unique_ptr<vfs::Vfs> files_;
+  ByteStream& stream_;
+  const std::function<void()> waker_;
+  Session session_;
+  Inbox inbox_;
+  Dispatcher dispatcher_;
+};
+
+Subsystem::Subsystem(std::unique_ptr<vfs::Vfs> files, ByteStream& stream, Options options,
+                     std::uint64_t connection)
+    : loop_(std::make_unique<Loop>(std::move(files), stream, std::move(options), connection)) {}
+
+Subsystem::~Subsystem() = default;
+
+std::optional<int> Subsystem::step() { return loop_->step(); }
+
+}  // namespace sftpd::sftp
