@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,7 @@ enum class Access { reads, writes };
 /// What handlers work on: one client's tree of files and its open handles. Lives on the
 /// connection's thread.
 struct Session {
-  vfs::Vfs& files;
+  std::unique_ptr<vfs::Vfs> files;
   const Options& options;
   HandleTable handles;
   Account account;

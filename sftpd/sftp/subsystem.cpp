@@ -11,20 +11,25 @@
 
 namespace sftpd::sftp {
 
+namespace {
+
+Account account_of(const vfs::Identity& identity) {
+  return {.uid = identity.uid, .gid = identity.gid, .name = identity.name};
+}
+
+}  // namespace
+
 class Subsystem::Loop {
  public:
   Loop(std::unique_ptr<vfs::Vfs> files, ByteStream& stream, Options options,
        std::uint64_t connection)
       : options_(std::move(options)),
-        files_(std::move(files)),
         stream_(stream),
         waker_(stream.waker()),
-        session_{.files = *files_,
+        session_{.files = std::move(files),
                  .options = options_,
                  .handles = HandleTable(options_.handles_max, std::random_device()()),
-                 .account = {.uid = files_->identity().uid,
-                             .gid = files_->identity().gid,
-                             .name = files_->identity().name},
+                 .account = account_of(session_.files->identity()),
                  .connection = connection},
         inbox_(options_.packet_length_max + options_.packet_overshoot_max),
         dispatcher_(session_, stream, operations()) {}
@@ -69,7 +74,6 @@ class Subsystem::Loop {
   }
 
   const Options options_;
-  const std::unique_ptr<vfs::Vfs> files_;
   ByteStream& stream_;
   const std::function<void()> waker_;
   Session session_;

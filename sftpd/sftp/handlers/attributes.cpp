@@ -34,30 +34,30 @@ bool is_directory(Session& session, const std::string& handle) {
 }  // namespace
 
 Reply handle_stat(Session& session, const PathRequest& request) {
-  return to_attrs(session.files.stat(request.path, Links::follow));
+  return to_attrs(session.files->stat(request.path, Links::follow));
 }
 
 Reply handle_lstat(Session& session, const PathRequest& request) {
-  return to_attrs(session.files.stat(request.path, Links::keep));
+  return to_attrs(session.files->stat(request.path, Links::keep));
 }
 
 Reply handle_fstat(Session& session, const HandleRequest& request) {
   if (is_directory(session, request.handle)) {
-    return to_attrs(session.files.stat(session.handles.path(request.handle), Links::follow));
+    return to_attrs(session.files->stat(session.handles.path(request.handle), Links::follow));
   }
   return to_attrs(session.handles.file(request.handle)->file->attributes());
 }
 
 Reply handle_setstat(Session& session, const PathAttrsRequest& request) {
   return ok_when(
-      session.files.set_attributes(request.path, to_changes(request.attrs), Links::follow));
+      session.files->set_attributes(request.path, to_changes(request.attrs), Links::follow));
 }
 
 Reply handle_fsetstat(Session& session, const HandleAttrsRequest& request) {
   const vfs::AttributeChanges changes = to_changes(request.attrs);
   if (is_directory(session, request.handle)) {
-    return ok_when(
-        session.files.set_attributes(session.handles.path(request.handle), changes, Links::follow));
+    return ok_when(session.files->set_attributes(session.handles.path(request.handle), changes,
+                                                 Links::follow));
   }
   const std::shared_ptr<OpenedFile>& opened = session.handles.file(request.handle);
   return Deferred(opened->file->set_attributes(changes), [opened]() -> Answer {
@@ -68,16 +68,16 @@ Reply handle_fsetstat(Session& session, const HandleAttrsRequest& request) {
 Reply handle_lsetstat(Session& session, const PathAttrsRequest& request) {
   if (request.attrs.size) throw Refused(SSH_FX_BAD_MESSAGE, "A link has no size to set");
   return ok_when(
-      session.files.set_attributes(request.path, to_changes(request.attrs), Links::keep));
+      session.files->set_attributes(request.path, to_changes(request.attrs), Links::keep));
 }
 
 Reply handle_statvfs(Session& session, const PathRequest& request) {
-  return space_reply(session.files.space(request.path), session.options.read_only);
+  return space_reply(session.files->space(request.path), session.options.read_only);
 }
 
 Reply handle_fstatvfs(Session& session, const HandleRequest& request) {
   const std::string& path = session.handles.path(request.handle);
-  return space_reply(session.files.space(path), session.options.read_only);
+  return space_reply(session.files->space(path), session.options.read_only);
 }
 
 }  // namespace sftpd::sftp

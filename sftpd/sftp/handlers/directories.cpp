@@ -19,7 +19,7 @@ static_assert(names_in_a_reply_max * (2 * (sizeof(std::uint32_t) + name_bytes_ma
 Reply handle_opendir(Session& session, const PathRequest& request) {
   session.handles.expect_room();
   auto opened =
-      std::make_shared<OpenedDirectory>(session.files.open_directory(request.path), request.path);
+      std::make_shared<OpenedDirectory>(session.files->open_directory(request.path), request.path);
   return Handle{session.handles.add(std::move(opened))};
 }
 
@@ -40,12 +40,12 @@ Reply handle_readdir(Session& session, const HandleRequest& request) {
 }
 
 Reply handle_mkdir(Session& session, const PathAttrsRequest& request) {
-  session.files.make_directory(request.path, permissions_of(request.attrs));
+  session.files->make_directory(request.path, permissions_of(request.attrs));
   return Status{SSH_FX_OK, {}};
 }
 
 Reply handle_rmdir(Session& session, const PathRequest& request) {
-  session.files.remove_directory(request.path);
+  session.files->remove_directory(request.path);
   return Status{SSH_FX_OK, {}};
 }
 

@@ -28,7 +28,7 @@ Reply handle_open(Session& session, const OpenRequest& request) {
   const vfs::OpenFlags flags = to_flags(request.pflags);
   if (flags.write || flags.create) session.expect_allowed(Access::writes);
   session.handles.expect_room();
-  auto file = session.files.open_file(request.path, flags, permissions_of(request.attrs));
+  auto file = session.files->open_file(request.path, flags, permissions_of(request.attrs));
   auto opened = std::make_shared<OpenedFile>(std::move(file), std::chrono::steady_clock::now());
   return Handle{session.handles.add(std::move(opened))};
 }
@@ -68,17 +68,17 @@ Reply handle_write(Session& session, const WriteRequest& request) {
 }
 
 Reply handle_remove(Session& session, const PathRequest& request) {
-  session.files.remove_file(request.path);
+  session.files->remove_file(request.path);
   return Status{SSH_FX_OK, {}};
 }
 
 Reply handle_rename(Session& session, const RenameRequest& request) {
-  session.files.rename(request.path, request.new_path);
+  session.files->rename(request.path, request.new_path);
   return Status{SSH_FX_OK, {}};
 }
 
 Reply handle_posix_rename(Session& session, const RenameRequest& request) {
-  return ok_when(session.files.rename_over(request.path, request.new_path));
+  return ok_when(session.files->rename_over(request.path, request.new_path));
 }
 
 Reply handle_fsync(Session& session, const HandleRequest& request) {

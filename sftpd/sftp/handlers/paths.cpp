@@ -19,28 +19,28 @@ std::string without_tilde(std::string_view path, std::string_view own_name) {
 }  // namespace
 
 Reply handle_realpath(Session& session, const PathRequest& request) {
-  return one_name(session.files.real_path(request.path.empty() ? home : request.path));
+  return one_name(session.files->real_path(request.path.empty() ? home : request.path));
 }
 
 Reply handle_readlink(Session& session, const PathRequest& request) {
-  return one_name(session.files.read_link(request.path));
+  return one_name(session.files->read_link(request.path));
 }
 
 Reply handle_symlink(Session& session, const SymlinkRequest& request) {
-  session.files.make_link(request.target, request.path);
+  session.files->make_link(request.target, request.path);
   return Status{SSH_FX_OK, {}};
 }
 
 Reply handle_expand_path(Session& session, const PathRequest& request) {
   if (!request.path.starts_with('~')) return handle_realpath(session, request);
-  return one_name(session.files.real_path(without_tilde(request.path, session.account.name)));
+  return one_name(session.files->real_path(without_tilde(request.path, session.account.name)));
 }
 
 Reply handle_home_directory(Session& session, const UserRequest& request) {
   if (!request.user.empty() && request.user != session.account.name) {
     throw Refused(SSH_FX_FAILURE, "No such user");
   }
-  return one_name(session.files.real_path(home));
+  return one_name(session.files->real_path(home));
 }
 
 }  // namespace sftpd::sftp
