@@ -85,8 +85,8 @@ Action declare_list(CLI::App& /*app*/) {
     std::string after;
     fmt::print("{:<24} {:<9} {:>12} {:>12} {:>10}\n", "NAME", "STATE", "USED", "QUOTA", "FILES");
     while (true) {
-      const auto users = context.database().query(
-          [&](Transaction& tx) { return Users(tx).list(after, page); });
+      const auto users =
+          context.database().query([&](Transaction& tx) { return Users(tx).list(after, page); });
       for (const metadata::User& user : users) {
         const auto usage = context.database().query(
             [&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
@@ -106,8 +106,8 @@ Action declare_show(CLI::App& app) {
   return [name](Context& context) {
     metadata::Database& database = context.database();
     const metadata::User user = require_user(database, *name);
-    const auto usage = database.query(
-        [&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
+    const auto usage =
+        database.query([&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
     const auto keys = database.query([&](Transaction& tx) { return Users(tx).keys(user.id); });
     const auto created = std::chrono::floor<std::chrono::seconds>(user.created_at);
     fmt::print("name:     {}\n", user.name);
@@ -171,8 +171,8 @@ Action declare_remove(CLI::App& app) {
   return [arguments](Context& context) {
     metadata::Database& database = context.database();
     const metadata::User user = require_user(database, arguments->name);
-    const auto usage = database.query(
-        [&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
+    const auto usage =
+        database.query([&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
     if (!arguments->yes && is_interactive() &&
         !confirm(fmt::format("Remove {} with {} in {} entries?", user.name,
                              readable_size(usage.used_bytes), usage.files))) {

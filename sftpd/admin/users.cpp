@@ -41,7 +41,8 @@ metadata::User require_user(metadata::Database& database, const std::string& nam
   return *user;
 }
 
-void set_password(metadata::Database& database, metadata::UserId user, const std::string& password) {
+void set_password(metadata::Database& database, metadata::UserId user,
+                  const std::string& password) {
   const std::string hash = auth::hash_password(password);
   database.transact([&](Transaction& tx) { Users(tx).set_password_hash(user, hash); });
 }
