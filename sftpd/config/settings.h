@@ -70,11 +70,12 @@ struct Settings {
   std::string log_level = "info";
 };
 
-/// Reads a file. Throws Error: unreadable, not YAML, an unknown or repeated key, a wrong type or
-/// value, something that is missing.
+/// Reads a file. Paths in it that are relative are relative to the file's directory; they come back
+/// absolute. Throws Error: unreadable, not YAML, an unknown or repeated key, a wrong type or value,
+/// something that is missing.
 Settings load_settings(const std::string& file);
 
-/// The same from text; `name` stands for the file in messages.
+/// The same from text, with paths as they stand there; `name` stands for the file in messages.
 Settings parse_settings(const std::string& text, const std::string& name);
 
 /// Every key, as "listen" or "database.url". For the test of the documentation.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 
 #include "sftpd/config/settings.h"
@@ -233,6 +234,20 @@ void check_whole(const YamlValue& file, const Settings& settings) {
   }
 }
 
+void make_paths_absolute(const std::filesystem::path& directory, Settings& settings) {
+  auto absolute = [&directory](std::string& path) {
+    if (!path.empty()) path = (directory / path).lexically_normal().string();
+  };
+  for (std::string& key : settings.host_keys) absolute(key);
+  absolute(settings.database.embedded);
+  absolute(settings.database.password_file);
+  absolute(settings.storage.directory);
+  absolute(settings.storage.secret_access_key_file);
+  absolute(settings.storage.session_token_file);
+  absolute(settings.storage.ca_file);
+  if (settings.scratch_directory) absolute(*settings.scratch_directory);
+}
+
 }  // namespace
 
 Settings parse_settings(const std::string& text, const std::string& name) {
@@ -260,7 +275,9 @@ Settings load_settings(const std::string& file) {
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > size_max) throw Error(fmt::format("{} is longer than 1 MiB", file));
-  return parse_settings(text, file);
+  Settings settings = parse_settings(text, file);
+  make_paths_absolute(std::filesystem::absolute(file).parent_path(), settings);
+  return settings;
 }
 
 std::vector<std::string> setting_names() {

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -109,6 +111,22 @@ TEST(Settings, WhatIsNotYamlIsAnErrorWithItsLine) {
   EXPECT_THAT(error_of("listen: [\"a\"\nhost_keys: ]["), HasSubstr("this is not YAML"));
   EXPECT_THAT(error_of("just words"), HasSubstr("'key: value' lines"));
   EXPECT_THAT(error_of(""), HasSubstr("'key: value' lines"));
+}
+
+TEST(Settings, RelativePathsAreRelativeToTheFile) {
+  const std::string directory =
+      testing::TempDir() + "shoebox_settings_" + std::to_string(::getpid());
+  std::filesystem::create_directory(directory);
+  std::ofstream(directory + "/shoebox.yaml")
+      << "host_keys: [keys/ed25519, /absolute/key]\n"
+         "database: {embedded: postgres}\n"
+         "storage: {backend: local, directory: ../objects}\n";
+  const Settings settings = load_settings(directory + "/shoebox.yaml");
+  std::filesystem::remove_all(directory);
+  EXPECT_THAT(settings.host_keys, ElementsAre(directory + "/keys/ed25519", "/absolute/key"));
+  EXPECT_EQ(settings.database.embedded, directory + "/postgres");
+  EXPECT_EQ(settings.storage.directory,
+            std::filesystem::path(directory).parent_path().string() + "/objects");
 }
 
 TEST(Settings, AMissingFileIsAnError) {
