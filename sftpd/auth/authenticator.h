@@ -58,11 +58,10 @@ class Authenticator {
                                               std::string address);
 
   /// Whether this user may log in with this key: asked before the client signs, and again when its
-  /// signature has been verified (which is the caller's part). Only `signature_verified` ones
-  /// count as logins for throttling.
+  /// signature has been verified (which is the caller's part). Keys cannot be guessed: they are not
+  /// throttled.
   storage::Future<LoginResult> check_key(std::string user, std::string type,
-                                         std::string blob_base64, std::string address,
-                                         bool signature_verified);
+                                         std::string blob_base64);
 
  private:
   class Impl;

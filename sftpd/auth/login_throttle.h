@@ -13,8 +13,9 @@ namespace sftpd::auth {
 /// Slows guessing down: each network and each user has a number of failures free, refilled over
 /// time; who has used them up is refused before any expensive work.
 ///
-/// A network is an IPv4 address or an IPv6 /64. A user's own failures elsewhere do not lock out a
-/// network from which this user has logged in before. Safe from any thread. Memory is bounded: what
+/// A network is an IPv4 address or an IPv6 /64. A user who has logged in from a network before has an
+/// allowance of their own there: neither guesses from elsewhere nor a neighbour's phone with a wrong
+/// password lock them out. Safe from any thread. Memory is bounded: what
 /// was not touched for longest is forgotten first.
 class LoginThrottle {
  public:
