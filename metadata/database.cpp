@@ -1,0 +1,166 @@
+#include "metadata/database.h"
+
+#include <algorithm>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "metadata/database_pool.h"
+#include "metadata/transaction_pqxx.h"
+
+namespace metadata {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr int conflicts_max = 20;
+
+/// Whether and when to try again. Conflicts: after a random pause, so that the others finish; the
+/// more often we met, the longer. Lost connections: at once, then with pauses until `give_up`.
+class Retries {
+ public:
+  explicit Retries(steady_clock::time_point give_up) : give_up_(give_up) {}
+
+  void wait(const Failure& failure) {
+    if (failure.kind == Failure::Kind::conflict) {
+      if (++conflicts_ >= conflicts_max) throw Error(ErrorCode::conflict, failure.message);
+      static thread_local std::minstd_rand random{std::random_device{}()};
+      std::uniform_int_distribution<int> range(0, std::min(1 << conflicts_, 200));
+      pause(range(random));
+    } else {
+      if (steady_clock::now() >= give_up_) throw Error(ErrorCode::unavailable, failure.message);
+      pause(std::min(50 * losses_++, 500));
+    }
+  }
+
+ private:
+  static void pause(int milliseconds) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  }
+
+  const steady_clock::time_point give_up_;
+  int conflicts_ = 0;
+  int losses_ = 0;
+};
+
+const char* begin_text(Durability durability) {
+  return durability == Durability::now
+             ? "BEGIN ISOLATION LEVEL READ COMMITTED"
+             : "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off";
+}
+
+/// COMMIT. A connection that is found dead before it is sent cannot have committed; one that
+/// breaks later may have.
+void commit(Transaction::Inner& inner) {
+  if (inner.session.peer_is_gone()) {
+    inner.failure = Failure{Failure::Kind::lost, ErrorCode::unavailable, "the server hung up"};
+    throw Error(inner.failure->code, inner.failure->message);
+  }
+  try {
+    inner.script("COMMIT");
+  } catch (const Error& error) {
+    if (inner.failure->kind != Failure::Kind::lost) throw;
+    inner.failure->code = ErrorCode::in_doubt;
+    throw Error(ErrorCode::in_doubt, "the connection broke during COMMIT: " +
+                                         std::string(error.what()));
+  }
+}
+
+/// After a failure, if the connection still lives; false if it does not.
+bool roll_back(Transaction::Inner& inner) {
+  if (inner.failure && inner.failure->kind == Failure::Kind::lost) return false;
+  inner.failure.reset();
+  try {
+    inner.script("ROLLBACK");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// One attempt. Returns a failure that is worth another; throws any other.
+std::optional<Failure> attempt(Session& session, const std::function<void(Transaction&)>& work,
+                               Durability durability, bool& usable) {
+  Transaction::Inner inner(session);
+  Transaction transaction(inner);
+  std::exception_ptr thrown;
+  try {
+    inner.script(begin_text(durability));
+    work(transaction);
+    // `work` may have caught what made the server give the transaction up.
+    if (inner.failure) throw Error(inner.failure->code, inner.failure->message);
+    commit(inner);
+    inner.work.commit();
+    return std::nullopt;
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  const auto failure = inner.failure;
+  usable = roll_back(inner);
+  const bool is_final = !failure || failure->kind == Failure::Kind::refused ||
+                        failure->code == ErrorCode::in_doubt;
+  if (is_final) std::rethrow_exception(thrown);
+  return failure;
+}
+
+/// The same without BEGIN and COMMIT.
+std::optional<Failure> attempt_single(Session& session,
+                                      const std::function<void(Transaction&)>& work) {
+  Transaction::Inner inner(session);
+  Transaction transaction(inner);
+  try {
+    work(transaction);
+    inner.work.commit();
+    return std::nullopt;
+  } catch (...) {
+    if (!inner.failure || inner.failure->kind == Failure::Kind::refused) throw;
+  }
+  return inner.failure;
+}
+
+}  // namespace
+
+Database::Database(Options options, Observer* observer)
+    : pool_(std::make_unique<Pool>(std::move(options), observer)) {}
+
+Database::~Database() = default;
+
+void Database::run(const std::function<void(Transaction&)>& work, Durability durability) {
+  const auto give_up = steady_clock::now() + pool_->options().outage_max;
+  Retries retries(give_up);
+  while (true) {
+    std::optional<Failure> failure;
+    {
+      auto lease = pool_->acquire(give_up);
+      bool usable = true;
+      try {
+        failure = attempt(lease.session(), work, durability, usable);
+      } catch (...) {
+        if (!usable) lease.lose("the connection broke in a transaction");
+        throw;
+      }
+      if (!failure) return;
+      if (!usable) lease.lose(failure->message);
+    }
+    retries.wait(*failure);
+    pool_->observer().transaction_retried(failure->message);
+  }
+}
+
+void Database::run_single(const std::function<void(Transaction&)>& work) {
+  const auto give_up = steady_clock::now() + pool_->options().outage_max;
+  Retries retries(give_up);
+  while (true) {
+    std::optional<Failure> failure;
+    {
+      auto lease = pool_->acquire(give_up);
+      failure = attempt_single(lease.session(), work);
+      if (!failure) return;
+      if (failure->kind == Failure::Kind::lost) lease.lose(failure->message);
+    }
+    retries.wait(*failure);
+    pool_->observer().transaction_retried(failure->message);
+  }
+}
+
+}  // namespace metadata

@@ -1,0 +1,90 @@
+#include "metadata/database_pool.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "metadata/failure.h"
+
+namespace metadata {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+Database::Pool::Pool(Options options, Observer* observer)
+    : options_(std::move(options)), observer_(observer) {}
+
+Database::Pool::Lease::Lease(Pool& pool, std::unique_ptr<Session> session)
+    : pool_(&pool), session_(std::move(session)) {}
+
+Database::Pool::Lease::~Lease() {
+  if (session_) pool_->give_back(std::move(session_));
+}
+
+void Database::Pool::Lease::lose(const std::string& reason) {
+  if (!session_) return;
+  session_.reset();
+  pool_->give_back(nullptr);
+  pool_->observer().database_lost(reason);
+}
+
+Database::Pool::Lease Database::Pool::acquire(steady_clock::time_point give_up) {
+  take_slot();
+  try {
+    while (auto session = take_idle()) {
+      if (!session->peer_is_gone()) return Lease(*this, std::move(session));
+    }
+    return Lease(*this, connect(give_up));
+  } catch (...) {
+    give_back(nullptr);
+    throw;
+  }
+}
+
+void Database::Pool::take_slot() {
+  std::unique_lock lock(mutex_);
+  const auto has_room = [this] { return in_use_ < std::max(1, options_.connections_max); };
+  if (!freed_.wait_for(lock, options_.acquire_timeout, has_room)) {
+    throw Error(ErrorCode::unavailable, "all database connections are taken");
+  }
+  ++in_use_;
+}
+
+std::unique_ptr<Session> Database::Pool::take_idle() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return nullptr;
+  auto session = std::move(idle_.back());
+  idle_.pop_back();
+  return session;
+}
+
+std::unique_ptr<Session> Database::Pool::connect(steady_clock::time_point give_up) {
+  milliseconds pause{20};
+  while (true) {
+    Failure failure;
+    try {
+      auto session = std::make_unique<Session>(options_.url);
+      observer().database_connected();
+      return session;
+    } catch (...) {
+      failure = current_failure(false);
+      failure.message = without_secrets(failure.message);
+    }
+    if (is_hopeless(failure.message) || steady_clock::now() + pause >= give_up) {
+      throw Error(ErrorCode::unavailable, "cannot connect to the database: " + failure.message);
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, milliseconds{1000});
+  }
+}
+
+void Database::Pool::give_back(std::unique_ptr<Session> session) {
+  {
+    const std::lock_guard lock(mutex_);
+    --in_use_;
+    if (session && session->is_open()) idle_.push_back(std::move(session));
+  }
+  freed_.notify_one();
+}
+
+}  // namespace metadata

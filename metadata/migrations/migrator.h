@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "metadata/database.h"
+#include "metadata/observer.h"
+
+namespace metadata {
+
+/// Brings the schema up to what this program was built with: each missing migration in one
+/// transaction of its own, under an advisory lock, so that several processes may call it at once.
+/// Forward only. Returns the names of those applied now, in order.
+/// Throws invalid if an applied migration differs from ours (someone edited a shipped one) or if
+/// the database has one that we do not know (it is newer than this program).
+std::vector<std::string> migrate(Database& database, Observer* observer = nullptr);
+
+/// The same with a connection of its own.
+std::vector<std::string> migrate(const std::string& url, Observer* observer = nullptr);
+
+/// The migrations that migrate() would apply; changes nothing. Throws as migrate() does.
+std::vector<std::string> pending(Database& database);
+
+}  // namespace metadata

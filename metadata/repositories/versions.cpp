@@ -1,0 +1,135 @@
+#include "metadata/repositories/versions.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "metadata/repositories/sha256_text.h"
+#include "metadata/transaction_pqxx.h"
+
+namespace metadata {
+namespace {
+
+// Primary keys of all three tables; the version's columns repeat in each extent's row.
+constexpr Statement select_version{
+    "versions_load",
+    "SELECT v.size, v.sha256, v.mime, e.file_offset, e.length, e.object_id, o.key,"
+    " e.object_offset, o.size, e.inline"
+    " FROM versions v"
+    " LEFT JOIN extents e ON e.account_id = v.account_id AND e.version_id = v.id"
+    " LEFT JOIN objects o ON o.account_id = e.account_id AND o.id = e.object_id"
+    " WHERE v.account_id = $1 AND v.id = $2 ORDER BY e.file_offset"};
+constexpr Statement publish_version{
+    "versions_publish",
+    "SELECT node_id, version_id FROM shoebox_publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
+    " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"};
+constexpr Statement prune_versions{"versions_prune", "SELECT shoebox_prune($1, $2)"};
+
+Extent extent_of(const pqxx::row& row) {
+  Extent extent;
+  extent.offset = row[3].as<std::uint64_t>();
+  extent.length = row[4].as<std::uint64_t>();
+  if (row[5].is_null()) {
+    extent.source = bytes_of(row[9]);
+  } else {
+    extent.source = ObjectSlice{ObjectId{row[5].as<std::int64_t>()}, row[6].as<std::string>(),
+                                row[7].as<std::uint64_t>(), row[8].as<std::uint64_t>()};
+  }
+  return extent;
+}
+
+/// The extents as parallel arrays, the inline bytes one after the other.
+struct ExtentColumns {
+  std::vector<std::int64_t> offsets, lengths, object_offsets;
+  std::vector<std::optional<std::int64_t>> objects;
+  std::string inline_bytes;
+};
+
+void check_extent(const Extent& extent, std::uint64_t from, std::uint64_t size) {
+  const bool in_order = extent.offset >= from && extent.offset <= size;
+  if (!in_order || extent.length == 0 || extent.length > size - extent.offset) {
+    throw Error(ErrorCode::invalid, "extents out of order, empty, or past the end of the file");
+  }
+}
+
+ExtentColumns columns_of(const Publication& publication) {
+  ExtentColumns columns;
+  std::uint64_t end = 0;
+  for (const Extent& extent : publication.extents) {
+    check_extent(extent, end, publication.size);
+    end = extent.offset + extent.length;
+    columns.offsets.push_back(signed_size(extent.offset));
+    columns.lengths.push_back(signed_size(extent.length));
+    if (const auto* slice = std::get_if<ObjectSlice>(&extent.source)) {
+      columns.objects.emplace_back(slice->object.value);
+      columns.object_offsets.push_back(signed_size(slice->offset));
+      continue;
+    }
+    const auto& bytes = std::get<std::string>(extent.source);
+    if (bytes.size() != extent.length) {
+      throw Error(ErrorCode::invalid, "an inline extent of another length than its bytes");
+    }
+    columns.objects.emplace_back(std::nullopt);
+    columns.object_offsets.push_back(0);
+    columns.inline_bytes += bytes;
+  }
+  return columns;
+}
+
+struct FinishedColumns {
+  std::vector<std::int64_t> ids, sizes;
+  std::vector<std::optional<std::string>> sha256s;
+  std::vector<std::string> etags, mimes;
+};
+
+FinishedColumns columns_of(const std::vector<FinishedObject>& finished) {
+  FinishedColumns columns;
+  for (const FinishedObject& object : finished) {
+    columns.ids.push_back(object.object.value);
+    columns.sizes.push_back(signed_size(object.size));
+    columns.sha256s.push_back(hexadecimal(object.sha256));
+    columns.etags.push_back(object.etag);
+    columns.mimes.push_back(object.mime);
+  }
+  return columns;
+}
+
+}  // namespace
+
+std::optional<Version> Versions::load(AccountId account, VersionId id) {
+  const auto rows = transaction_.inner().run(select_version, account, id);
+  if (rows.empty()) return std::nullopt;
+  Version version;
+  version.id = id;
+  version.size = rows[0][0].as<std::uint64_t>();
+  version.sha256 = sha256_of(rows[0][1]);
+  version.mime = rows[0][2].as<std::string>();
+  for (const auto& row : rows) {
+    if (!row[3].is_null()) version.extents.push_back(extent_of(row));
+  }
+  return version;
+}
+
+std::optional<PublishResult> Versions::publish(AccountId account, const Publication& publication) {
+  const auto extents = columns_of(publication);
+  const auto finished = columns_of(publication.finished);
+  const auto& attributes = publication.attributes;
+  auto mode = attributes.mode;
+  if (mode) *mode &= 07777U;
+  const auto rows = transaction_.inner().run(
+      publish_version, account, publication.node, signed_size(publication.size),
+      bytea_text(publication.sha256), publication.mime, array_of(extents.offsets),
+      array_of(extents.lengths), array_of(extents.objects), array_of(extents.object_offsets),
+      Bytes{extents.inline_bytes}, array_of(finished.ids), array_of(finished.sizes),
+      array_of(finished.sha256s), array_of(finished.etags), array_of(finished.mimes), mode,
+      attributes.uid, attributes.gid, attributes.atime, attributes.mtime, publication.incomplete,
+      publication.user);
+  if (rows[0][0].is_null()) return std::nullopt;
+  return PublishResult{NodeId{rows[0][0].as<std::int64_t>()},
+                       VersionId{rows[0][1].as<std::int64_t>()}};
+}
+
+int Versions::prune(std::chrono::seconds keep, int limit) {
+  return transaction_.inner().run(prune_versions, keep.count(), limit)[0][0].as<int>();
+}
+
+}  // namespace metadata
