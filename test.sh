@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs all of them against real servers and real clients:
+#   ./test.sh                 everything: format, unit and server tests with AddressSanitizer,
+#                             end to end, ThreadSanitizer, a while of fuzzing
+#   ./test.sh --quick         format and the tests that need no servers
+#   ./test.sh --only LABEL    the tests of one label (ctest -L), with AddressSanitizer
+#   ./test.sh --tidy          clang-tidy over the files changed since the branch began, and nothing else
+# SHOEBOX_CACHE (~/.cache/shoebox) keeps compiled files and S3 servers between runs.
+set -euo pipefail
+
+sources=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$sources"
+# shellcheck source=cmake/debian_packages.sh
+source cmake/debian_packages.sh
+
+what=all
+label=
+case ${1-} in
+  "") ;;
+  --quick) what=quick ;;
+  --tidy) what=tidy ;;
+  --only)
+    what=only
+    label=${2:?"--only needs a label"}
+    ;;
+  *)
+    sed -n '2,9s/^# //p' "${BASH_SOURCE[0]}"
+    exit 2
+    ;;
+esac
+
+cache=${SHOEBOX_CACHE:-$HOME/.cache/shoebox}
+export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_BASEDIR=$sources CCACHE_NOHASHDIR=1
+export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+logs=$sources/build/test_logs
+mkdir -p "$logs" "$cache"
+
+results=()
+failed=0
+
+# step NAME COMMAND...: runs it with its output in a log, of which a failure shows the end.
+step() {
+  local name=$1 log began=$SECONDS status=0
+  shift
+  log=$logs/${name// /_}.log
+  printf '%-34s' "$name"
+  "$@" >"$log" 2>&1 || status=$?
+  if [ "$status" -eq 0 ]; then
+    printf 'ok      %4ss  %s\n' "$((SECONDS - began))" "$(closing_line "$log")"
+  else
+    printf 'FAILED  %4ss  %s\n' "$((SECONDS - began))" "$log"
+    tail -n 120 "$log"
+    failed=$((failed + 1))
+    results+=("$name")
+  fi
+  return 0
+}
+
+# What ctest or pytest counted.
+closing_line() {
+  grep -E '^[0-9]+% tests passed|^  *(quickstart|minio): |passed.* in [0-9.]+s' "$1" | tail -n 2 |
+    tr -s ' \n' ' ' || true
+}
+
+check_format() {
+  git ls-files -z '*.cpp' '*.h' | xargs -0 clang-format-14 --dry-run -Werror
+}
+
+check_tidy() {
+  local base
+  base=$(git merge-base HEAD origin/main 2>/dev/null || git rev-list --max-parents=0 HEAD)
+  cmake --preset asan && git diff --name-only --diff-filter=d "$base" -- '*.cpp' |
+    grep -E '^(sftpd|storage|metadata)/' | xargs -r -P "$(nproc)" -n 4 clang-tidy-14 -p build/asan --quiet
+}
+
+# build PRESET TARGET...
+build() {
+  local preset=$1
+  shift
+  cmake --preset "$preset" && cmake --build "build/$preset" --parallel "$(build_jobs)" --target "$@"
+}
+
+run_ctest() {
+  local preset=$1
+  shift
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --parallel 3 "$@"
+}
+
+run_fuzzers() {
+  local fuzzer name
+  for fuzzer in build/fuzz/fuzz_*; do
+    [ -x "$fuzzer" ] || continue
+    name=${fuzzer##*/fuzz_}
+    mkdir -p "build/fuzz/corpus/$name"
+    "$fuzzer" -max_total_time=20 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+      "build/fuzz/corpus/$name" $(ls -d "tests/fuzz/corpus/$name" 2>/dev/null) || return 1
+  done
+}
+
+end_to_end() {
+  tests/end_to_end/run.sh "$@"
+}
+
+# shellcheck disable=SC2086  # lists of words
+install_packages $packages_to_build $packages_to_run $packages_to_test
+
+if [ "$what" = tidy ]; then
+  step "clang-tidy" check_tidy
+else
+  step "format" check_format
+  if [ "$what" != quick ]; then
+    step "S3 servers" tests/support/build_s3_servers.sh
+  fi
+  step "build asan" build asan all
+fi
+case $what in
+  quick) step "unit tests" run_ctest asan -L unit ;;
+  only) step "tests of $label" run_ctest asan -L "$label" ;;
+  all)
+    step "tests asan" run_ctest asan
+    step "build release" build release shoebox
+    step "end to end" end_to_end build/release/shoebox all
+    step "end to end asan" end_to_end build/asan/shoebox quickstart -k "test_sftp or test_sshfs"
+    step "build tsan" build tsan all
+    step "tests tsan" run_ctest tsan -L 'storage|vfs'
+    step "build fuzz" build fuzz all
+    step "fuzzing" run_fuzzers
+    ;;
+esac
+
+if [ "$failed" -eq 0 ]; then
+  echo "test.sh: all passed in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+else
+  echo "test.sh: FAILED: ${results[*]} ($((SECONDS / 60)) min $((SECONDS % 60)) s; logs in $logs)"
+  exit 1
+fi
