@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sftpd/admin/backends.h"
+#include "sftpd/jobs/collect_garbage.h"
 
 namespace sftpd::admin {
 
@@ -27,6 +28,8 @@ struct Check {
 /// What the configuration file says to this room.
 struct Options {
   BackendOptions backends;
+  std::string key_prefix;  ///< of the objects' keys
+  jobs::CollectOptions collect;
   std::vector<Check> checks;  ///< of parts that this room does not know: host keys, addresses
 };
 
@@ -35,10 +38,14 @@ class Context {
  public:
   using Load = std::function<Options(const std::string& config_file)>;
 
-  Context(std::string config_file, Load load)
-      : config_file_(std::move(config_file)), load_(std::move(load)) {}
+  /// `log_level` is empty unless the command line gives one.
+  Context(std::string config_file, std::string log_level, Load load)
+      : config_file_(std::move(config_file)),
+        log_level_(std::move(log_level)),
+        load_(std::move(load)) {}
 
   const std::string& config_file() const { return config_file_; }
+  const std::string& log_level() const { return log_level_; }
   const Options& options();
   Backends& backends();
   /// With the tables of this version.
@@ -47,6 +54,7 @@ class Context {
 
  private:
   std::string config_file_;
+  std::string log_level_;
   Load load_;
   std::optional<Options> options_;
   std::unique_ptr<Backends> backends_;

@@ -41,6 +41,9 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
+  /// Begins no further batch. Does not wait.
+  void request_stop() { thread_.request_stop(); }
+
  private:
   struct Entry {
     Job job;

@@ -1,0 +1,114 @@
+#include "sftpd/service.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <random>
+
+#include "sftpd/auth/authenticator.h"
+#include "sftpd/exec/programs.h"
+#include "sftpd/jobs/scheduler.h"
+#include "sftpd/log/log.h"
+#include "sftpd/process/file_limit.h"
+#include "sftpd/process/service_manager.h"
+#include "sftpd/process/stop_signals.h"
+#include "sftpd/vfs/vfs.h"
+
+namespace sftpd {
+namespace {
+
+// All of stopping takes 5 seconds at most. What connections left behind gets a part of it; uploads
+// that do not make it are finished at the next start from the parts that the store has.
+constexpr std::chrono::milliseconds drain_max{2000};
+constexpr std::chrono::milliseconds stop_max{4500};
+
+ssh::ProgramFactory program_factory(vfs::FileSystem& files) {
+  return [&files](const auth::Login& login, const ssh::SessionInfo& session,
+                  const ssh::ChannelRequest& request,
+                  ByteStream& stream) -> std::unique_ptr<ChannelProgram> {
+    vfs::Identity identity{login.account, login.user, login.name, login.uid, login.gid};
+    exec::Client client{.files = std::make_unique<vfs::Vfs>(files, std::move(identity)),
+                        .stream = stream,
+                        .sftp_options = {},
+                        .connection = session.connection_id};
+    if (request.kind == ssh::ChannelRequest::Kind::subsystem) {
+      return exec::make_subsystem(request.text, std::move(client));
+    }
+    return exec::make_program(request.text, std::move(client));
+  };
+}
+
+ssh::ServerOptions server_options(const ProgramOptions& options, vfs::FileSystem& files) {
+  ssh::ServerOptions server = options.server;
+  server.host_keys = ssh::HostKeys::load(options.host_keys);
+  server.program_factory = program_factory(files);
+  return server;
+}
+
+}  // namespace
+
+// In the order in which they are built; what stands further down uses what stands above.
+struct Service::Parts {
+  Parts(const ProgramOptions& options, admin::Backends& backends)
+      : files(backends.database(), backends.store(), options.files),
+        scheduler(jobs::job_table(files, options.jobs), std::random_device()()),
+        authenticator(auth::users_of(backends.database()), {}),
+        server(server_options(options, files), authenticator) {}
+
+  vfs::FileSystem files;
+  jobs::Scheduler scheduler;
+  auth::Authenticator authenticator;
+  ssh::Server server;
+};
+
+Service::Service(const ProgramOptions& options, admin::Backends& backends)
+    : parts_(std::make_unique<Parts>(options, backends)) {}
+
+Service::~Service() { stop(); }
+
+void Service::start() { parts_->server.start(); }
+
+std::vector<std::uint16_t> Service::ports() const { return parts_->server.ports(); }
+
+void Service::stop() {
+  if (!parts_) return;
+  parts_->scheduler.request_stop();
+  parts_->server.stop();
+  parts_->files.drain(drain_max);
+  parts_.reset();
+}
+
+void start_log(const admin::Context& context, const std::string& level) {
+  const std::string& chosen = context.log_level().empty() ? level : context.log_level();
+  log::start(log::Options::from_environment(log::parse_level(chosen)));
+}
+
+int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks) {
+  process::StopSignals signals;
+  process::raise_file_limit();
+  for (const std::string& warning : options.warnings) log::warning("settings", {{"reason", warning}});
+
+  admin::Backends backends(options.backends);
+  backends.migrated_database();
+  if (hooks.before_start) hooks.before_start(backends);
+  Service service(options, backends);
+  service.start();
+  process::notify_ready();
+  if (hooks.after_start) hooks.after_start(service);
+
+  const int signal = signals.wait();
+  log::info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  process::notify_stopping();
+  const process::StopDeadline deadline(stop_max, [&backends] {
+    log::warning("stopped by force", {{"reason", "a second signal, or it took too long"}});
+    backends.stop_embedded_at_once();
+    ::_exit(1);
+  });
+  service.stop();
+  backends.close();
+  log::info("stopped");
+  return 0;
+}
+
+}  // namespace sftpd

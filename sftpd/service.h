@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "sftpd/program_options.h"
+
+namespace sftpd {
+
+/// Everything that serves clients, put together: file system, jobs, authenticator, SSH server.
+/// Used by the main thread.
+class Service {
+ public:
+  /// `backends` must outlive it; their database has the tables of this version.
+  Service(const ProgramOptions& options, admin::Backends& backends);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  /// Begins to listen. Throws std::runtime_error.
+  void start();
+  std::vector<std::uint16_t> ports() const;
+
+  /// Ends connections, waits a while for what they left behind, then ends the rest.
+  void stop();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+/// Starts the log at the level of the command line, else at the given one.
+void start_log(const admin::Context& context, const std::string& level);
+
+/// What a program does besides serving. Both may be empty.
+struct ServiceHooks {
+  std::function<void(admin::Backends& backends)> before_start;
+  std::function<void(const Service& service)> after_start;
+};
+
+/// Serves until SIGINT or SIGTERM, then ends everything within 5 seconds. Returns the exit status.
+/// Call it from the main thread before any other thread was started.
+int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks);
+
+}  // namespace sftpd
