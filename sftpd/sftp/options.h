@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace sftpd::sftp {
 
@@ -37,6 +38,8 @@ struct Options {
 
   /// Seconds since 1970, for the dates of listings. Empty: the system's clock.
   std::function<std::int64_t()> now;
+  /// The number of the first handle. Empty: a random one.
+  std::optional<std::uint32_t> first_handle;
 };
 
 }  // namespace sftpd::sftp

@@ -17,6 +17,11 @@ Account account_of(const vfs::Identity& identity) {
   return {.uid = identity.uid, .gid = identity.gid, .name = identity.name};
 }
 
+HandleTable no_handles(const Options& options) {
+  return {options.handles_max,
+          options.first_handle ? *options.first_handle : std::uint32_t{std::random_device()()}};
+}
+
 }  // namespace
 
 class Subsystem::Loop {
@@ -28,7 +33,7 @@ class Subsystem::Loop {
         waker_(stream.waker()),
         session_{.files = std::move(files),
                  .options = options_,
-                 .handles = HandleTable(options_.handles_max, std::random_device()()),
+                 .handles = no_handles(options_),
                  .account = account_of(session_.files->identity()),
                  .connection = connection},
         inbox_(options_.packet_length_max + options_.packet_overshoot_max),
