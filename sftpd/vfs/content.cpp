@@ -144,13 +144,11 @@ std::vector<Piece> Content::all() const {
   return found;
 }
 
-void Content::replace(const ObjectWriter* writer, const Stored& stored) {
+void Content::replace(const ObjectWriter* writer, const Source& place) {
   for (auto& [offset, piece] : pieces_) {
     const auto* streamed = std::get_if<Streamed>(&piece.source);
     if (!streamed || streamed->writer.get() != writer) continue;
-    Stored place = stored;
-    place.offset += streamed->offset;
-    piece.source = std::move(place);
+    piece.source = advanced(place, streamed->offset);
   }
 }
 

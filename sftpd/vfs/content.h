@@ -49,6 +49,8 @@ class Content {
 
   /// From now on these bytes come from `source`. Neighbours that continue each other become one.
   void assign(std::uint64_t offset, std::uint64_t length, Source source);
+  /// From now on these bytes are zeros.
+  void erase(std::uint64_t offset, std::uint64_t length) { carve(offset, offset + length); }
   /// Forgets everything from `size` on.
   void truncate(std::uint64_t size);
 
@@ -58,8 +60,8 @@ class Content {
   std::vector<Piece> all() const;
   std::size_t count() const { return pieces_.size(); }
 
-  /// Lets every piece that comes from `writer` come from `stored` at the same offset instead.
-  void replace(const ObjectWriter* writer, const Stored& stored);
+  /// Lets every piece that comes from `writer` come from the same offset of `place` instead.
+  void replace(const ObjectWriter* writer, const Source& place);
   bool refers_to(const ObjectWriter* writer) const;
 
  private:

@@ -11,6 +11,7 @@
 
 namespace sftpd::vfs {
 
+class FileSystem;
 class OpenFile;
 class Reader;
 
@@ -38,7 +39,7 @@ struct TransferTotals {
 /// is a lost connection: what was received is kept, in the background.
 class FileHandle {
  public:
-  FileHandle(std::shared_ptr<OpenFile> file, OpenFlags flags, std::string path);
+  FileHandle(FileSystem& files, std::shared_ptr<OpenFile> file, OpenFlags flags, std::string path);
   ~FileHandle();
   FileHandle(const FileHandle&) = delete;
   FileHandle& operator=(const FileHandle&) = delete;
@@ -74,7 +75,7 @@ class FileHandle {
 
  private:
   std::shared_ptr<OpenFile> file_;
-  std::unique_ptr<Reader> reader_;
+  std::shared_ptr<Reader> reader_;  ///< if open for reading
   OpenFlags flags_;
   std::string path_;
   TransferTotals totals_;

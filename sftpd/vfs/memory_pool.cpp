@@ -59,9 +59,20 @@ void MemoryPool::release(std::size_t bytes) {
   release_locked(bytes, lock);
 }
 
-void MemoryPool::when_released(std::function<void()> callback) {
+std::uint64_t MemoryPool::releases() const {
   std::lock_guard lock(mutex_);
-  waiting_.push_back(std::move(callback));
+  return releases_;
+}
+
+void MemoryPool::when_released(std::uint64_t seen, std::function<void()> callback) {
+  {
+    std::lock_guard lock(mutex_);
+    if (releases_ == seen) {
+      waiting_.push_back(std::move(callback));
+      return;
+    }
+  }
+  callback();
 }
 
 std::size_t MemoryPool::used() const {
@@ -71,6 +82,7 @@ std::size_t MemoryPool::used() const {
 
 void MemoryPool::release_locked(std::size_t bytes, std::unique_lock<std::mutex>& lock) {
   used_ -= bytes;
+  ++releases_;
   std::vector<std::function<void()>> waiting;
   waiting.swap(waiting_);
   lock.unlock();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -39,8 +40,11 @@ class MemoryPool {
   bool try_reserve(std::size_t bytes);
   void release(std::size_t bytes);
 
-  /// Calls `callback` once, soon after memory was given back, on that thread. It must not block.
-  void when_released(std::function<void()> callback);
+  /// Counts releases. Read it before an attempt; after a failed one, wait for a later release.
+  std::uint64_t releases() const;
+  /// Calls `callback` once when there was a release after the `seen`th: at once if there was one
+  /// already, else on the releasing thread, where it must not block.
+  void when_released(std::uint64_t seen, std::function<void()> callback);
 
   std::size_t used() const;
   std::size_t capacity() const { return capacity_; }
@@ -52,6 +56,7 @@ class MemoryPool {
   mutable std::mutex mutex_;
   std::size_t used_ = 0;
   std::size_t shares_ = 0;
+  std::uint64_t releases_ = 0;
   std::vector<std::function<void()>> waiting_;
 };
 

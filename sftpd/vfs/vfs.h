@@ -11,6 +11,7 @@
 #include "sftpd/vfs/error.h"
 #include "sftpd/vfs/file_handle.h"
 #include "sftpd/vfs/open_directory.h"
+#include "sftpd/vfs/path_walk.h"
 #include "storage/future.h"
 
 namespace sftpd::vfs {
@@ -72,6 +73,21 @@ class Vfs {
   const Identity& identity() const { return identity_; }
 
  private:
+  struct Move {
+    Destination from, to;
+  };
+
+  Destination find(std::string_view path, Links links);
+  /// Runs `work(Nodes&)` in a transaction.
+  template <class Work>
+  auto transact(Work&& work, metadata::Durability durability = metadata::Durability::now);
+  storage::Future<void> resize(const metadata::Node& node, const AttributeChanges& changes);
+  bool create_file(Destination& place, std::string_view path, const AttributeChanges& initial,
+                   const OpenFlags& flags);
+  metadata::NewNode new_entry(const Destination& place, NodeKind kind) const;
+  Move find_move(std::string_view from, std::string_view to);
+  void rename_to_new_name(const Move& move);
+
   FileSystem& files_;
   Identity identity_;
   metadata::NodeId root_;

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "metadata/ids.h"
+#include "storage/object_store.h"
+
+namespace sftpd::vfs {
+
+/// Bytes of objects read lately, for the whole process. Objects never change, so nothing here is
+/// ever stale.
+///
+/// It keeps segments: what one ranged GET brought. Segments of an object do not overlap, and one
+/// that is still on its way is shared by all who want it. The least recently used go first; what a
+/// reader still holds lives on, and counts, until it lets go. Safe from any thread.
+class BlockCache {
+ public:
+  /// `store` must outlive it.
+  BlockCache(storage::ObjectStore& store, std::size_t capacity)
+      : store_(store), capacity_(capacity), counter_(std::make_shared<Counter>()) {}
+  ~BlockCache();
+
+  class Segment {
+   public:
+    std::uint64_t offset = 0;  ///< in the object
+    std::uint64_t length = 0;
+
+    /// Calls back once the bytes are there or cannot be had, on another thread or at once.
+    void when_ready(std::function<void()> callback);
+    bool ready() const;
+    /// The bytes; throws what the store failed with. Only when ready.
+    const storage::Payload& bytes() const;
+
+   private:
+    friend class BlockCache;
+    void finish(storage::Payload payload, std::exception_ptr failure);
+    mutable std::mutex mutex_;
+    bool ready_ = false;
+    storage::Payload payload_;
+    std::exception_ptr failure_;
+    std::vector<std::function<void()>> waiting_;
+  };
+  using SegmentPtr = std::shared_ptr<Segment>;
+
+  struct Place {
+    metadata::ObjectId object;
+    std::string key;
+    std::uint64_t object_size = 0;
+  };
+
+  /// The segments that cover the range, in order. What is missing is asked for, by requests that
+  /// begin and end at multiples of `granularity` where nothing is cached beside them.
+  std::vector<SegmentPtr> get(const Place& place, storage::ByteRange range,
+                              std::uint64_t granularity);
+
+  /// Readers that read ahead share the cache: each may be window_max() bytes ahead.
+  void sequential_reader_came();
+  void sequential_reader_left();
+  std::size_t window_max() const;
+
+  /// Whether `bytes` more could be fetched ahead of need.
+  bool has_room(std::size_t bytes) const;
+  std::size_t capacity() const { return capacity_; }
+  std::size_t used() const;
+
+ private:
+  /// Bytes alive, shared with the payloads, which may outlive the cache.
+  struct Counter {
+    std::mutex mutex;
+    std::size_t bytes = 0;
+  };
+  using Lru = std::list<std::pair<metadata::ObjectId, std::uint64_t>>;
+  struct Entry {
+    SegmentPtr segment;
+    Lru::iterator used;
+  };
+  struct Object {
+    std::map<std::uint64_t, Entry> segments;  ///< by offset
+  };
+
+  void fetched(metadata::ObjectId object, const SegmentPtr& segment,
+               storage::Future<storage::Payload> answer);
+  storage::Payload counted(storage::Payload payload);
+  void forget_locked(metadata::ObjectId object, std::uint64_t offset);
+  void make_room_locked();
+
+  storage::ObjectStore& store_;
+  const std::size_t capacity_;
+  std::shared_ptr<Counter> counter_;
+  mutable std::mutex mutex_;
+  std::condition_variable idle_;
+  std::unordered_map<metadata::ObjectId, Object> objects_;
+  Lru lru_;  ///< most recently used first
+  std::size_t cached_ = 0;
+  int under_way_ = 0;
+  int sequential_readers_ = 0;
+};
+
+}  // namespace sftpd::vfs

@@ -1,0 +1,39 @@
+#include "sftpd/vfs/filesystem.h"
+
+#include <algorithm>
+
+#include "sftpd/vfs/block_cache.h"
+#include "sftpd/vfs/content_type.h"
+#include "sftpd/vfs/executor.h"
+#include "sftpd/vfs/memory_pool.h"
+#include "sftpd/vfs/object_reserve.h"
+#include "sftpd/vfs/open_files.h"
+
+namespace sftpd::vfs {
+
+namespace {
+/// What writing needs at least to get on: some parts of the smallest size.
+constexpr std::size_t writing_memory_min = std::size_t{32} << 20;
+}  // namespace
+
+FileSystem::FileSystem(metadata::Database& database, storage::ObjectStore& store, Options options)
+    : database_(database), store_(store), options_(std::move(options)) {
+  const std::size_t all = std::max(options_.transfer_memory_max, writing_memory_min);
+  options_.read_cache_max = std::min(options_.read_cache_max, all / 2);
+  memory_ = std::make_unique<MemoryPool>(all - options_.read_cache_max);
+  cache_ = std::make_unique<BlockCache>(store_, options_.read_cache_max);
+  content_type_ = std::make_unique<ContentType>();
+  objects_ = std::make_unique<ObjectReserve>(database_, options_.key_prefix, options_.object_lease);
+  executor_ = std::make_unique<Executor>(options_.commit_threads);
+  open_files_ = std::make_unique<OpenFiles>(*this);
+}
+
+FileSystem::~FileSystem() {
+  // The executor first: what it still runs uses all the others.
+  open_files_->wait_until_none(std::chrono::seconds(60));
+  executor_.reset();
+}
+
+void FileSystem::drain(std::chrono::milliseconds limit) { open_files_->wait_until_none(limit); }
+
+}  // namespace sftpd::vfs

@@ -1,0 +1,302 @@
+// Committing an open file: everything written becomes stored extents, then one transaction.
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "metadata/database.h"
+#include "metadata/error.h"
+#include "metadata/repositories/uploads.h"
+#include "metadata/repositories/versions.h"
+#include "sftpd/vfs/content_type.h"
+#include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/memory_pool.h"
+#include "sftpd/vfs/object_writer.h"
+#include "sftpd/vfs/open_file.h"
+#include "sftpd/vfs/open_files.h"
+
+namespace sftpd::vfs {
+
+namespace {
+
+/// More inline extents than this become an object: each is a row that every later open reads.
+constexpr std::size_t inline_pieces_max = 32;
+constexpr std::size_t pack_chunk = std::size_t{1} << 20;
+constexpr int publish_attempts_max = 3;
+
+metadata::Sha256 sha256_of(const std::string& bytes) {
+  metadata::Sha256 hash{};
+  unsigned size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(hash.data()), &size,
+                 EVP_sha256(), nullptr) != 1) {
+    throw std::bad_alloc();
+  }
+  return hash;
+}
+
+metadata::Extent extent_of(const Piece& piece) {
+  metadata::Extent extent{piece.offset, piece.length, {}};
+  if (const auto* stored = std::get_if<Stored>(&piece.source)) {
+    extent.source = metadata::ObjectSlice{stored->object, {}, stored->offset, stored->object_size};
+  } else {
+    const auto& inlined = std::get<Inline>(piece.source);
+    extent.source = inlined.bytes->substr(static_cast<std::size_t>(inlined.offset),
+                                          static_cast<std::size_t>(piece.length));
+  }
+  return extent;
+}
+
+bool same_source(const metadata::Extent& a, const metadata::Extent& b) {
+  const auto* left = std::get_if<metadata::ObjectSlice>(&a.source);
+  const auto* right = std::get_if<metadata::ObjectSlice>(&b.source);
+  if (left && right) return left->object == right->object && left->offset == right->offset;
+  return !left && !right && std::get<std::string>(a.source) == std::get<std::string>(b.source);
+}
+
+}  // namespace
+
+void OpenFile::commit(Completeness completeness) {
+  throw_if_failed();
+  {
+    std::lock_guard lock(mutex_);
+    if (orphaned_) return;
+    if (!dirty_ && !attributes_pending_) return;
+  }
+  try {
+    store_stream();
+    store_scratch();
+    metadata::Publication publication;
+    {
+      std::lock_guard lock(mutex_);
+      publication = publication_locked(completeness);
+    }
+    if (const auto result = publish(publication)) {
+      committed(*result);
+    } else {
+      set_orphaned(true);
+    }
+  } catch (...) {
+    remember_failure();
+    throw;
+  }
+}
+
+/// The stream's bytes become inline bytes if they are few, else an object.
+void OpenFile::store_stream() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!stream_) return;
+    save_leftovers_locked(*stream_);
+    const auto head = stream_->head();
+    if (auto small = stream_->take_small(files_.options().inline_max)) {
+      if (stream_->file_offset() == 0) mime_ = files_.content_type().detect(head);
+      auto bytes = std::make_shared<const std::string>(
+          reinterpret_cast<const char*>(small->data()), small->size());
+      content_.replace(stream_.get(), Inline{std::move(bytes), 0});
+      stream_ = nullptr;
+      return;
+    }
+  }
+  cut_stream(true);
+}
+
+void OpenFile::store_scratch() {
+  std::vector<Piece> pieces;
+  std::uint64_t total = 0;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& piece : content_.all()) {
+      if (!std::holds_alternative<Scratch>(piece.source)) continue;
+      total += piece.length;
+      pieces.push_back(std::move(piece));
+    }
+    if (pieces.empty()) return;
+    if (pieces.front().offset == 0) {
+      std::vector<std::byte> head(static_cast<std::size_t>(
+          std::min<std::uint64_t>(ContentType::head_size, pieces.front().length)));
+      scratch_->read(0, head);
+      mime_ = files_.content_type().detect(head);
+    }
+    if (total <= files_.options().inline_max && pieces.size() <= inline_pieces_max) {
+      inline_scratch_locked(pieces);
+      return;
+    }
+  }
+  pack_scratch(pieces);
+}
+
+void OpenFile::inline_scratch_locked(const std::vector<Piece>& pieces) {
+  for (const auto& piece : pieces) {
+    auto bytes = std::make_shared<std::string>(static_cast<std::size_t>(piece.length), '\0');
+    scratch_->read(piece.offset, std::as_writable_bytes(std::span(*bytes)));
+    content_.assign(piece.offset, piece.length, Inline{std::move(bytes), 0});
+  }
+}
+
+/// One new object with all edited bytes, one behind the other.
+void OpenFile::pack_scratch(const std::vector<Piece>& pieces) {
+  struct Packed {
+    std::uint64_t file_offset, length, object_offset;
+  };
+  std::vector<Packed> packed;
+  std::shared_ptr<ObjectWriter> writer;
+  std::uint64_t filled = 0;
+  auto finish_object = [&] {
+    WrittenObject written = writer->finish(mime_);
+    std::lock_guard lock(mutex_);
+    const auto key = std::make_shared<const std::string>(written.key);
+    for (const auto& place : packed) {
+      content_.assign(place.file_offset, place.length,
+                      Stored{written.row.object, key, written.row.size, place.object_offset});
+    }
+    finished_.push_back(std::move(written));
+    packed.clear();
+    writer = nullptr;
+    filled = 0;
+  };
+  std::vector<std::byte> chunk;
+  for (const auto& piece : pieces) {
+    for (std::uint64_t done = 0; done < piece.length;) {
+      chunk.resize(
+          static_cast<std::size_t>(std::min<std::uint64_t>(pack_chunk, piece.length - done)));
+      scratch_->read(piece.offset + done, chunk);
+      if (!writer) {
+        writer = std::make_shared<ObjectWriter>(files_, account_, node(), user_, 0);
+      }
+      const std::uint64_t seen = files_.memory().releases();
+      const auto result = writer->write(filled, chunk);
+      if (result == ObjectWriter::Result::wait) {
+        files_.open_files().relieve_pressure(*this);
+        wait_for_memory(seen);
+        continue;
+      }
+      if (result == ObjectWriter::Result::cut) {
+        finish_object();
+        continue;
+      }
+      packed.push_back({piece.offset + done, chunk.size(), filled});
+      filled += chunk.size();
+      done += chunk.size();
+    }
+  }
+  finish_object();
+}
+
+void OpenFile::wait_for_memory(std::uint64_t releases_seen) {
+  auto released = std::make_shared<storage::Promise<void>>();
+  auto future = released->future();
+  files_.memory().when_released(releases_seen, [released] { released->set_value(); });
+  future.get();
+}
+
+metadata::Publication OpenFile::publication_locked(Completeness completeness) {
+  metadata::Publication publication;
+  publication.node = node_.id;
+  publication.user = user_;
+  publication.size = size_;
+  publication.incomplete = completeness == Completeness::incomplete;
+  publication.attributes.mtime = node_.mtime;
+  if (attributes_pending_) {
+    publication.attributes.atime = node_.atime;
+    publication.attributes.mode = node_.mode;
+  }
+  if (size_ == 0) mime_.clear();
+  publication.mime = mime_;
+  for (const auto& piece : content_.all()) publication.extents.push_back(extent_of(piece));
+  for (const auto& written : finished_) {
+    const bool used = std::any_of(
+        publication.extents.begin(), publication.extents.end(), [&](const auto& extent) {
+          const auto* slice = std::get_if<metadata::ObjectSlice>(&extent.source);
+          return slice && slice->object == written.row.object;
+        });
+    if (used && !written.duplicate) publication.finished.push_back(written.row);
+  }
+  publication.sha256 = whole_hash_locked(publication);
+  return publication;
+}
+
+/// The hash of all content where it is known without reading it again.
+std::optional<metadata::Sha256> OpenFile::whole_hash_locked(
+    const metadata::Publication& publication) {
+  if (publication.extents.size() != 1) return {};
+  const auto& only = publication.extents.front();
+  if (only.offset != 0 || only.length != size_) return {};
+  if (const auto* bytes = std::get_if<std::string>(&only.source)) return sha256_of(*bytes);
+  const auto& slice = std::get<metadata::ObjectSlice>(only.source);
+  for (const auto& written : finished_) {
+    if (written.row.object == slice.object && slice.offset == 0 && written.row.size == size_) {
+      return written.row.sha256;
+    }
+  }
+  return {};
+}
+
+std::optional<metadata::PublishResult> OpenFile::publish(const metadata::Publication& publication) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return files_.database().transact([&](metadata::Transaction& tx) {
+        const auto result = metadata::Versions(tx).publish(account_, publication);
+        for (const auto& written : finished_) {
+          if (written.upload_row) metadata::Uploads(tx).end(account_, written.row.object);
+        }
+        return result;
+      });
+    } catch (const metadata::Error& error) {
+      if (error.code() != metadata::ErrorCode::in_doubt) throw;
+      if (const auto result = find_published(publication)) return result;
+      if (attempt == publish_attempts_max) throw;
+    }
+  }
+}
+
+/// After a COMMIT whose answer was lost: the node's version if it is what we published.
+std::optional<metadata::PublishResult> OpenFile::find_published(
+    const metadata::Publication& publication) {
+  return files_.database().transact(
+      [&](metadata::Transaction& tx) -> std::optional<metadata::PublishResult> {
+        const auto node = metadata::Nodes(tx).find(account_, publication.node);
+        if (!node || !node->version || node->version == node_.version) return {};
+        const auto version = metadata::Versions(tx).load(account_, *node->version);
+        if (!version || version->size != publication.size ||
+            version->extents.size() != publication.extents.size()) {
+          return {};
+        }
+        for (std::size_t i = 0; i < version->extents.size(); ++i) {
+          const auto& a = version->extents[i];
+          const auto& b = publication.extents[i];
+          if (a.offset != b.offset || a.length != b.length || !same_source(a, b)) return {};
+        }
+        return metadata::PublishResult{node->id, *node->version};
+      });
+}
+
+void OpenFile::committed(const metadata::PublishResult& result) {
+  std::vector<WrittenObject> finished;
+  {
+    std::lock_guard lock(mutex_);
+    node_.id = result.node;
+    node_.version = result.version;
+    node_.size = size_;
+    base_ = content_;
+    base_size_ = size_;
+    dirty_ = false;
+    attributes_pending_ = false;
+    scratch_ = nullptr;
+    finished.swap(finished_);
+  }
+  const auto extents = base_.all();
+  for (const auto& written : finished) {
+    if (written.duplicate) continue;
+    const bool used = std::any_of(extents.begin(), extents.end(), [&](const Piece& piece) {
+      const auto* stored = std::get_if<Stored>(&piece.source);
+      return stored && stored->object == written.row.object;
+    });
+    if (used) {
+      files_.objects().published(account_, written.row.object);
+    } else {
+      files_.objects().discard(account_, written.row.object);
+    }
+  }
+}
+
+}  // namespace sftpd::vfs

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "sftpd/vfs/block_cache.h"
+
+namespace sftpd::vfs {
+
+/// How one handle reads: in order or here and there, and so how far ahead to fetch (design, section 5).
+///
+/// The window doubles while reads follow each other. A client that pipelines sends them a little
+/// out of order. Used by one thread at a time.
+class Reader {
+ public:
+  explicit Reader(BlockCache& cache) : cache_(cache) {}
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  struct Plan {
+    std::uint64_t granularity = 0;            ///< of requests to the store
+    std::optional<storage::ByteRange> ahead;  ///< of the file, to be fetched now
+  };
+  Plan plan(std::uint64_t offset, std::uint64_t length, std::uint64_t file_size);
+
+ private:
+  void set_sequential(bool sequential);
+
+  BlockCache& cache_;
+  bool sequential_ = false;
+  std::uint64_t next_ = 0;          ///< where a sequential client reads next
+  std::uint64_t run_ = 0;           ///< bytes read in order so far
+  std::uint64_t fetched_until_ = 0;  ///< what was fetched ahead ends here
+};
+
+}  // namespace sftpd::vfs

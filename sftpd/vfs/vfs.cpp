@@ -1,0 +1,331 @@
+#include "sftpd/vfs/vfs.h"
+
+#include <limits>
+
+#include "metadata/database.h"
+#include "metadata/repositories/accounts.h"
+#include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/node_attributes.h"
+#include "sftpd/vfs/open_file.h"
+#include "sftpd/vfs/open_files.h"
+#include "sftpd/vfs/path_walk.h"
+
+namespace sftpd::vfs {
+
+namespace {
+
+constexpr std::uint32_t owner_may_read = 0400;
+constexpr std::uint32_t owner_may_write = 0200;
+constexpr std::size_t link_target_max = 4096;
+/// Files up to this size are fetched when they are opened: their reader wants them whole.
+constexpr std::uint64_t prefetch_max = std::uint64_t{256} << 10;
+
+PathWalk::LastLink last_link(Vfs::Links links) {
+  return links == Vfs::Links::follow ? PathWalk::LastLink::follow : PathWalk::LastLink::keep;
+}
+
+const Destination& existing(const Destination& place) {
+  if (!place.exists()) throw Error(ErrorCode::not_found, "no such file or directory");
+  return place;
+}
+
+void check_writable(const metadata::Node& directory) {
+  if (!(directory.mode & owner_may_write)) {
+    throw Error(ErrorCode::permission_denied, "the directory is write-protected");
+  }
+}
+
+/// Runs one call; whatever failed comes out as a vfs::Error.
+template <class Work>
+auto translated(Work&& work) {
+  try {
+    return work();
+  } catch (...) {
+    throw as_vfs_error(std::current_exception());
+  }
+}
+
+}  // namespace
+
+Vfs::Vfs(FileSystem& files, Identity identity) : files_(files), identity_(std::move(identity)) {
+  root_ = translated([&] {
+    return files_.database().query([&](metadata::Transaction& tx) {
+      return metadata::Accounts(tx).root(identity_.account);
+    });
+  });
+}
+
+Vfs::~Vfs() = default;
+
+Destination Vfs::find(std::string_view path, Links links) {
+  return PathWalk(files_.database(), identity_.account, root_).find(path, last_link(links));
+}
+
+template <class Work>
+auto Vfs::transact(Work&& work, metadata::Durability durability) {
+  return files_.database().transact(
+      [&](metadata::Transaction& tx) {
+        metadata::Nodes nodes(tx);
+        return work(nodes);
+      },
+      durability);
+}
+
+Attributes Vfs::stat(std::string_view path, Links links) {
+  return translated([&] {
+    const Destination place = find(path, links);
+    const auto& node = existing(place).node();
+    if (node.kind == NodeKind::file) {
+      const auto open = files_.open_files().find(identity_.account, node.id);
+      if (open && open->ahead_of_database()) return open->attributes();
+    }
+    return attributes_of(node);
+  });
+}
+
+storage::Future<void> Vfs::set_attributes(std::string_view path, const AttributeChanges& changes,
+                                          Links links) {
+  return translated([&]() -> storage::Future<void> {
+    const Destination place = find(path, links);
+    const auto& node = existing(place).node();
+    if (changes.size) return resize(node, changes);
+    if (node.kind == NodeKind::file) {
+      if (const auto open = files_.open_files().find(identity_.account, node.id)) {
+        return open->set_attributes(changes);
+      }
+    }
+    const auto row = row_changes(node, changes);
+    if (row.mode || row.atime || row.mtime) {
+      transact([&](metadata::Nodes& nodes) { nodes.change(identity_.account, node.id, row); });
+    }
+    return storage::ready_future();
+  });
+}
+
+/// Opens, resizes and closes the file, whose close() then commits.
+storage::Future<void> Vfs::resize(const metadata::Node& node, const AttributeChanges& changes) {
+  if (node.kind != NodeKind::file) throw Error(ErrorCode::is_a_directory, "not a file");
+  if (!(node.mode & owner_may_write)) {
+    throw Error(ErrorCode::permission_denied, "the file is write-protected");
+  }
+  FileHandle handle(files_, files_.open_files().open(identity_, node), {.write = true}, node.name);
+  auto changed = handle.set_attributes(changes);
+  if (changed.ready()) changed.get();
+  return handle.close();
+}
+
+std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flags,
+                                           const AttributeChanges& initial) {
+  return translated([&] {
+    const bool make_new = flags.create && flags.exclusive;
+    Destination place = find(path, make_new ? Links::keep : Links::follow);
+    if (make_new && place.exists()) throw Error(ErrorCode::already_exists, "the file exists");
+    const bool created = !place.exists() && flags.create && create_file(place, path, initial, flags);
+    const metadata::Node& node = existing(place).node();
+    if (node.kind == NodeKind::directory) throw Error(ErrorCode::is_a_directory, "a directory");
+    const bool forbidden = (flags.read && !(node.mode & owner_may_read)) ||
+                           (flags.write && !(node.mode & owner_may_write));
+    if (!created && forbidden) {
+      throw Error(ErrorCode::permission_denied, "the file's mode forbids it");
+    }
+    auto file = files_.open_files().open(identity_, node);
+    auto handle = std::make_unique<FileHandle>(files_, file, flags, place.path());
+    if (flags.truncate && flags.write && !created) {
+      AttributeChanges empty;
+      empty.size = 0;
+      auto emptied = handle->set_attributes(empty);
+      if (emptied.ready()) emptied.get();
+    }
+    if (flags.read && !flags.write && node.size <= prefetch_max) file->prefetch(prefetch_max);
+    return handle;
+  });
+}
+
+/// Makes the missing file and completes `place`. False if another client was faster.
+bool Vfs::create_file(Destination& place, std::string_view path, const AttributeChanges& initial,
+                      const OpenFlags& flags) {
+  check_writable(place.directory());
+  metadata::NewNode file;
+  file.parent = place.directory().id;
+  file.name = *place.missing;
+  file.kind = NodeKind::file;
+  file.mode = initial.permissions.value_or(0644) & 07777;
+  file.uid = identity_.uid;
+  file.gid = identity_.gid;
+  if (initial.atime) file.atime = from_seconds(*initial.atime);
+  if (initial.mtime) file.mtime = from_seconds(*initial.mtime);
+  try {
+    // Its content is committed durably at CLOSE, and the entry with it: the log is one sequence.
+    place.trail.push_back(transact(
+        [&](metadata::Nodes& nodes) { return nodes.insert(identity_.account, file); },
+        metadata::Durability::later));
+    place.missing.reset();
+    return true;
+  } catch (const metadata::Error& error) {
+    if (error.code() != metadata::ErrorCode::already_exists || flags.exclusive) throw;
+    place = find(path, Links::follow);
+    return false;
+  }
+}
+
+std::unique_ptr<OpenDirectory> Vfs::open_directory(std::string_view path) {
+  return translated([&] {
+    const Destination place = find(path, Links::follow);
+    const auto& node = existing(place).node();
+    if (node.kind != NodeKind::directory) {
+      throw Error(ErrorCode::not_a_directory, "not a directory");
+    }
+    if (!(node.mode & owner_may_read)) {
+      throw Error(ErrorCode::permission_denied, "the directory may not be read");
+    }
+    return std::make_unique<OpenDirectory>(files_, identity_.account, node, place.directory());
+  });
+}
+
+metadata::NewNode Vfs::new_entry(const Destination& place, NodeKind kind) const {
+  if (place.exists()) throw Error(ErrorCode::already_exists, "the name exists");
+  check_writable(place.directory());
+  metadata::NewNode entry;
+  entry.parent = place.directory().id;
+  entry.name = *place.missing;
+  entry.kind = kind;
+  entry.uid = identity_.uid;
+  entry.gid = identity_.gid;
+  return entry;
+}
+
+void Vfs::make_directory(std::string_view path, const AttributeChanges& initial) {
+  translated([&] {
+    auto directory = new_entry(find(path, Links::keep), NodeKind::directory);
+    directory.mode = initial.permissions.value_or(0755) & 07777;
+    transact([&](metadata::Nodes& nodes) { nodes.insert(identity_.account, directory); });
+  });
+}
+
+void Vfs::make_link(std::string_view target, std::string_view link_path) {
+  translated([&] {
+    if (target.empty() || target.size() > link_target_max) {
+      throw Error(ErrorCode::bad_name, "a link's target has 1 to 4096 bytes");
+    }
+    (void)split_path(target);
+    auto link = new_entry(find(link_path, Links::keep), NodeKind::symlink);
+    link.mode = 0777;
+    link.link_target = target;
+    transact([&](metadata::Nodes& nodes) { nodes.insert(identity_.account, link); });
+  });
+}
+
+std::string Vfs::read_link(std::string_view path) {
+  return translated([&] {
+    const Destination place = find(path, Links::keep);
+    const auto& node = existing(place).node();
+    if (node.kind != NodeKind::symlink) throw Error(ErrorCode::not_a_link, "not a link");
+    return node.link_target;
+  });
+}
+
+void Vfs::remove_directory(std::string_view path) {
+  translated([&] {
+    const Destination place = find(path, Links::keep);
+    const auto& node = existing(place).node();
+    if (node.kind != NodeKind::directory) {
+      throw Error(ErrorCode::not_a_directory, "not a directory");
+    }
+    if (place.trail.size() == 1) throw Error(ErrorCode::permission_denied, "the root stays");
+    check_writable(place.directory());
+    transact([&](metadata::Nodes& nodes) { nodes.remove(identity_.account, node.id); });
+  });
+}
+
+void Vfs::remove_file(std::string_view path) {
+  translated([&] {
+    const Destination place = find(path, Links::keep);
+    const auto& node = existing(place).node();
+    if (node.kind == NodeKind::directory) throw Error(ErrorCode::is_a_directory, "a directory");
+    check_writable(place.directory());
+    files_.open_files().orphan(identity_.account, node.id, [&] {
+      transact([&](metadata::Nodes& nodes) { nodes.remove(identity_.account, node.id); });
+    });
+  });
+}
+
+Vfs::Move Vfs::find_move(std::string_view from, std::string_view to) {
+  Move move{find(from, Links::keep), find(to, Links::keep)};
+  existing(move.from);
+  if (move.from.trail.size() == 1) throw Error(ErrorCode::permission_denied, "the root stays");
+  check_writable(move.from.directory());
+  check_writable(move.to.directory());
+  return move;
+}
+
+void Vfs::rename_to_new_name(const Move& move) {
+  transact([&](metadata::Nodes& nodes) {
+    nodes.rename(identity_.account, move.from.node().id, move.to.directory().id, *move.to.missing);
+  });
+}
+
+void Vfs::rename(std::string_view from, std::string_view to) {
+  translated([&] {
+    const Move move = find_move(from, to);
+    if (move.to.exists()) throw Error(ErrorCode::already_exists, "the new name exists");
+    rename_to_new_name(move);
+  });
+}
+
+storage::Future<void> Vfs::rename_over(std::string_view from, std::string_view to) {
+  return translated([&]() -> storage::Future<void> {
+    const Move move = find_move(from, to);
+    if (!move.to.exists()) {
+      rename_to_new_name(move);
+      return storage::ready_future();
+    }
+    if (move.to.trail.size() == 1) throw Error(ErrorCode::permission_denied, "the root stays");
+    const auto& source = move.from.node();
+    const auto& target = move.to.node();
+    if (source.id == target.id) return storage::ready_future();
+    if (target.kind == NodeKind::directory && source.kind != NodeKind::directory) {
+      throw Error(ErrorCode::is_a_directory, "a directory");
+    }
+    if (source.kind == NodeKind::directory && target.kind != NodeKind::directory) {
+      throw Error(ErrorCode::not_a_directory, "not a directory");
+    }
+    auto replace = [this, from_id = source.id, to_id = target.id] {
+      files_.open_files().orphan(identity_.account, to_id, [&] {
+        const metadata::NodeId kept = transact([&](metadata::Nodes& nodes) {
+          return nodes.replace(identity_.account, from_id, to_id);
+        });
+        if (kept != from_id) files_.open_files().move(identity_.account, from_id, kept);
+      });
+    };
+    const auto open = files_.open_files().find(identity_.account, source.id);
+    if (!open) {
+      replace();
+      return storage::ready_future();
+    }
+    return open->after_commit(std::move(replace));
+  });
+}
+
+std::string Vfs::real_path(std::string_view path) {
+  return translated([&] { return find(path, Links::follow).path(); });
+}
+
+Space Vfs::space(std::string_view path) {
+  return translated([&] {
+    existing(find(path, Links::follow));
+    const auto usage = files_.database().query([&](metadata::Transaction& tx) {
+      return metadata::Accounts(tx).usage(identity_.account);
+    });
+    // An object store has no end: what is shown is large, and doubles exactly.
+    constexpr std::uint64_t plenty = std::uint64_t{1} << 50;
+    Space space;
+    space.total_bytes = usage.quota_bytes.value_or(std::max(plenty, usage.used_bytes * 2));
+    space.free_bytes = space.total_bytes - std::min(space.total_bytes, usage.used_bytes);
+    constexpr std::uint64_t many_files = std::uint64_t{1} << 32;
+    space.total_files = many_files + usage.files;
+    space.free_files = many_files;
+    return space;
+  });
+}
+
+}  // namespace sftpd::vfs
