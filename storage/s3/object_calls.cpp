@@ -1,6 +1,5 @@
 #include "storage/s3/object_calls.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "storage/s3/ranged_read.h"
@@ -8,8 +7,6 @@
 namespace storage::s3 {
 namespace {
 
-// S3 allows 2 KiB of user metadata in all.
-constexpr std::size_t metadata_size_max = 2048;
 constexpr std::string_view metadata_prefix = "x-amz-meta-";
 
 // MinIO lets a DELETE wait for readers of the object; silence is not a stall there.
@@ -17,37 +14,24 @@ constexpr std::chrono::minutes remove_timeout{5};
 
 RequestRunner::Options runner_options(const S3ObjectStore::Options& options,
                                       const Endpoint& endpoint) {
-  return {
-      .endpoint = endpoint,
-      .region = options.region,
-      .bucket = options.bucket,
-      .path_style = options.path_style,
-      .credentials = options.credentials,
-      .retry = options.retry,
-      .engine = {.connections_max = options.connections_max,
-                 .queue_max = options.queue_max,
-                 .connect_timeout = options.connect_timeout,
-                 .stall_time = options.stall_time,
-                 .ca_file = options.ca_file,
-                 .proxy_from_environment = !endpoint.is_loopback()},
-      .observer = options.observer
-  };
+  return {.endpoint = endpoint,
+          .region = options.region,
+          .bucket = options.bucket,
+          .path_style = options.path_style,
+          .credentials = options.credentials,
+          .retry = options.retry,
+          .engine = {.connections_max = options.connections_max,
+                     .queue_max = options.queue_max,
+                     .connect_timeout = options.connect_timeout,
+                     .stall_time = options.stall_time,
+                     .ca_file = options.ca_file,
+                     .proxy_from_environment = !endpoint.is_loopback()},
+          .observer = options.observer};
 }
 
 bool hashes_bodies(PayloadSigning signing, const Endpoint& endpoint) {
   if (signing != PayloadSigning::automatic) return signing == PayloadSigning::always;
   return !endpoint.tls && !endpoint.is_loopback();
-}
-
-bool is_header_value(std::string_view value) {
-  return !value.empty() &&
-         std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
-
-bool is_metadata_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
 }
 
 ETag etag_of(const http::Response& response) {
@@ -73,18 +57,9 @@ ObjectInfo info_of(const http::Response& response) {
 }  // namespace
 
 http::Headers headers_of(const PutOptions& options) {
-  std::size_t metadata_size = 0;
-  bool fits = is_header_value(options.content_type);
-  http::Headers headers{
-      {"content-type", options.content_type}
-  };
+  http::Headers headers{{"content-type", options.content_type}};
   for (const auto& [name, value] : options.user_metadata) {
-    fits = fits && is_metadata_name(name) && is_header_value(value);
-    metadata_size += name.size() + value.size();
     headers.emplace_back(std::string(metadata_prefix) + name, value);
-  }
-  if (!fits || metadata_size > metadata_size_max) {
-    throw Error(ErrorCode::rejected, "metadata must be printable ASCII, 2 KiB at most");
   }
   return headers;
 }
@@ -160,11 +135,7 @@ Future<ListPage> S3ObjectStore::Calls::list(const std::string& prefix, const std
                   .body_max = xml_size_max,
                   .answers_xml = true};
   // Without the encoding, control bytes in foreign keys make XML that no parser takes.
-  request.query = {
-      {"list-type",     "2"   },
-      {"encoding-type", "url" },
-      {"prefix",        prefix}
-  };
+  request.query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", prefix}};
   if (!next.empty()) request.query.emplace_back("continuation-token", next);
   request.verify = [](const http::Response& response) {
     return parse_listed_keys(response.body_text()) ? Outcome::done : Outcome::retry;

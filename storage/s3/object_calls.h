@@ -6,31 +6,9 @@
 
 #include "storage/s3/request_runner.h"
 #include "storage/s3/s3_object_store.h"
+#include "storage/settle.h"
 
 namespace storage::s3 {
-
-/// Runs `read` on an answer and gives what it returns or throws to the promise.
-template <class T, class Read>
-void settle(Promise<T>& promise, Read&& read) {
-  std::exception_ptr failure;
-  if constexpr (std::is_void_v<T>) {
-    try {
-      read();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    if (!failure) promise.set_value();
-  } else {
-    std::optional<T> value;
-    try {
-      value.emplace(read());
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    if (value) promise.set_value(std::move(*value));
-  }
-  if (failure) promise.set_exception(failure);
-}
 
 /// The store's requests and what is read from their answers: behind S3ObjectStore, which checks
 /// what it is given. Threads as there.
@@ -87,7 +65,7 @@ class S3ObjectStore::Calls {
   RequestRunner runner_;  // last: its end waits for callbacks that use the rest
 };
 
-/// The headers of PutOptions. Throws Error(rejected) for what HTTP cannot carry.
+/// The headers of PutOptions, which are checked already.
 http::Headers headers_of(const PutOptions& options);
 
 }  // namespace storage::s3

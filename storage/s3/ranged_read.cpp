@@ -66,10 +66,8 @@ Request RangedRead::request() {
 }
 
 void RangedRead::set_range(Request& request) const {
-  request.headers = {
-      {"range", fmt::format("bytes={}-{}", range_.offset + received_.size(),
-       range_.offset + range_.length - 1)}
-  };
+  request.headers = {{"range", fmt::format("bytes={}-{}", range_.offset + received_.size(),
+                                           range_.offset + range_.length - 1)}};
   if (!received_.empty() && !etag_.empty()) request.headers.emplace_back("if-match", etag_);
 }
 

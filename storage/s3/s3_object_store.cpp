@@ -1,9 +1,8 @@
 #include "storage/s3/s3_object_store.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "storage/request_checks.h"
 #include "storage/s3/object_calls.h"
 
 namespace storage::s3 {
@@ -15,32 +14,6 @@ constexpr std::uint64_t offset_max = 1ULL << 62;
 constexpr std::chrono::seconds presign_max = std::chrono::hours(24 * 7);  // SigV4's limit
 
 Error rejected(const std::string& message) { return Error(ErrorCode::rejected, message); }
-
-void check_key(const ObjectKey& key) {
-  if (!is_valid(key)) throw rejected("not an object key");
-}
-
-void check_upload(const ObjectKey& key, const UploadId& upload) {
-  check_key(key);
-  if (upload.text.empty()) throw Error(ErrorCode::no_such_upload, "an upload without an id");
-}
-
-void check_part(const Limits& limits, int number, std::uint64_t size_bytes) {
-  if (number < 1 || number > limits.parts_max) {
-    throw rejected(fmt::format("part {}: there are 1 to {}", number, limits.parts_max));
-  }
-  if (size_bytes > limits.part_size_max) {
-    throw rejected(fmt::format("part {}: {} bytes are too many", number, size_bytes));
-  }
-}
-
-void check_parts(const std::vector<CompletedPart>& parts) {
-  if (parts.empty()) throw rejected("an upload needs at least one part");
-  const bool ascending = std::is_sorted(
-      parts.begin(), parts.end(),
-      [](const CompletedPart& a, const CompletedPart& b) { return a.number <= b.number; });
-  if (!ascending) throw rejected("parts must be given in ascending order, each once");
-}
 
 S3ObjectStore::Options checked(S3ObjectStore::Options options) {
   if (options.bucket.empty()) throw rejected("the store needs a bucket");
@@ -95,7 +68,8 @@ std::string S3ObjectStore::presign_get(const ObjectKey& key, std::chrono::second
 Future<ObjectInfo> S3ObjectStore::put(const ObjectKey& key, Payload body, PutOptions options) {
   return guarded([&] {
     check_key(key);
-    if (body.size() > limits().put_size_max) throw rejected("too large for one request");
+    check_put_size(limits(), body.size());
+    check_put_options(options);
     return calls_->put(key, std::move(body), std::move(options));
   });
 }
@@ -126,6 +100,7 @@ Future<void> S3ObjectStore::remove(const ObjectKey& key) {
 Future<UploadId> S3ObjectStore::create_upload(const ObjectKey& key, PutOptions options) {
   return guarded([&] {
     check_key(key);
+    check_put_options(options);
     return calls_->create_upload(key, std::move(options));
   });
 }
@@ -134,7 +109,7 @@ Future<ETag> S3ObjectStore::upload_part(const ObjectKey& key, const UploadId& up
                                         PartPosition position, Payload body) {
   return guarded([&] {
     check_upload(key, upload);
-    check_part(limits(), position.number, body.size());
+    check_part(limits(), position, body.size());
     return calls_->upload_part(key, upload, position.number, std::move(body));
   });
 }
@@ -143,11 +118,10 @@ Future<ETag> S3ObjectStore::copy_part(const ObjectKey& key, const UploadId& uplo
                                       PartPosition position, const ObjectKey& source,
                                       ByteRange source_range) {
   return guarded([&] {
-    if (!limits().part_copy) throw rejected("this store copies no parts");
     check_upload(key, upload);
     check_key(source);
-    check_part(limits(), position.number, source_range.length);
-    if (source_range.length == 0) throw rejected("an empty range cannot be copied");
+    check_part(limits(), position, source_range.length);
+    check_copy(limits(), source_range);
     return calls_->copy_part(key, upload, position.number, source, source_range);
   });
 }

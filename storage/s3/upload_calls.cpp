@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
-#include <numeric>
-
+#include "storage/request_checks.h"
 #include "storage/s3/object_calls.h"
 
 namespace storage::s3 {
@@ -11,23 +10,8 @@ namespace {
 constexpr std::chrono::minutes long_timeout{15};
 constexpr int pages_max = 100;
 
-std::uint64_t total_size(const std::vector<CompletedPart>& parts) {
-  return std::accumulate(
-      parts.begin(), parts.end(), std::uint64_t{0},
-      [](std::uint64_t sum, const CompletedPart& part) { return sum + part.size_bytes; });
-}
-
-bool is_ours(const ObjectInfo& found, std::uint64_t size_bytes, const std::string& oid) {
-  const auto token = found.user_metadata.find("oid");
-  return !oid.empty() && found.size_bytes == size_bytes && token != found.user_metadata.end() &&
-         token->second == oid;
-}
-
 http::Headers part_query(const UploadId& upload, int number) {
-  return {
-      {"partNumber", std::to_string(number)},
-      {"uploadId",   upload.text           }
-  };
+  return {{"partNumber", std::to_string(number)}, {"uploadId", upload.text}};
 }
 
 // A reader's verdict on a 2xx answer: it is one, or the attempt was in vain.
@@ -42,9 +26,7 @@ auto verify_with(Parse parse) {
 
 Future<UploadId> S3ObjectStore::Calls::create_upload(const ObjectKey& key, PutOptions put) {
   Request request{.operation = "CreateMultipartUpload", .method = "POST", .key = key.text};
-  request.query = {
-      {"uploads", ""}
-  };
+  request.query = {{"uploads", ""}};
   request.headers = headers_of(put);
   request.payload_hash = sha256_hex(std::string_view());
   request.answers_xml = true;
@@ -79,9 +61,8 @@ Future<ETag> S3ObjectStore::Calls::copy_part(const ObjectKey& key, const UploadI
   request.query = part_query(upload, number);
   request.headers = {
       {"x-amz-copy-source", uri_encode_path("/" + options_.bucket + "/" + source.text)},
-      { "x-amz-copy-source-range",
-       fmt::format("bytes={}-{}",                                 range.offset, range.offset + range.length - 1)}
-  };
+      {"x-amz-copy-source-range",
+       fmt::format("bytes={}-{}", range.offset, range.offset + range.length - 1)}};
   request.payload_hash = sha256_hex(std::string_view());
   request.timeout = long_timeout;
   request.answers_xml = true;
@@ -94,7 +75,7 @@ Future<ETag> S3ObjectStore::Calls::copy_part(const ObjectKey& key, const UploadI
 
 struct S3ObjectStore::Calls::Completion {
   ObjectKey key;
-  std::uint64_t size_bytes = 0;
+  std::vector<CompletedPart> parts;
   std::string oid;
   Promise<ObjectInfo> promise;
 };
@@ -104,18 +85,14 @@ Future<ObjectInfo> S3ObjectStore::Calls::complete_upload(const ObjectKey& key,
                                                          std::vector<CompletedPart> parts,
                                                          const std::string& oid) {
   Request request{.operation = "CompleteMultipartUpload", .method = "POST", .key = key.text};
-  request.query = {
-      {"uploadId", upload.text}
-  };
-  request.headers = {
-      {"content-type", "application/xml"}
-  };
+  request.query = {{"uploadId", upload.text}};
+  request.headers = {{"content-type", "application/xml"}};
   request.body = Payload::copy_of(write_complete_upload(parts));
   request.payload_hash = sha256_hex(request.body.bytes());
   request.timeout = long_timeout;
   request.answers_xml = true;
   request.verify = verify_with(parse_completed_upload);
-  auto completion = std::make_shared<Completion>(Completion{key, total_size(parts), oid, {}});
+  auto completion = std::make_shared<Completion>(Completion{key, std::move(parts), oid, {}});
   Future<ObjectInfo> future = completion->promise.future();
   runner_.send(std::move(request), [this, completion](Answer answer) {
     look_for_completed(completion, std::move(answer));
@@ -130,7 +107,7 @@ void S3ObjectStore::Calls::look_for_completed(const std::shared_ptr<Completion>&
                                               Answer answer) {
   if (answer.ok) {
     completion->promise.set_value(
-        ObjectInfo{.size_bytes = completion->size_bytes,
+        ObjectInfo{.size_bytes = total_size(completion->parts),
                    .etag = *parse_completed_upload(answer.response.body_text()),
                    .user_metadata = {{"oid", completion->oid}}});
     return;
@@ -144,7 +121,7 @@ void S3ObjectStore::Calls::look_for_completed(const std::shared_ptr<Completion>&
   runner_.send(head_request(completion->key), [completion, answer](const Answer& seen) {
     settle(completion->promise, [&] {
       std::optional<ObjectInfo> found = read_head(seen);
-      if (!found || !is_ours(*found, completion->size_bytes, completion->oid)) {
+      if (!found || !is_same_object(*found, completion->parts, completion->oid)) {
         throw error_of(answer);
       }
       return std::move(*found);
@@ -183,14 +160,12 @@ Future<std::vector<UploadId>> S3ObjectStore::Calls::list_uploads(const ObjectKey
 
 // The prefix is the whole key: MinIO knows nothing of other prefixes after a restart.
 void S3ObjectStore::Calls::list_more_uploads(const std::shared_ptr<UploadListing>& listing) {
-  Request request{
-      .operation = "ListMultipartUploads",
-      .query = {{"uploads", ""}, {"prefix", listing->key.text}},
-      .payload_hash = std::string(unsigned_payload),
-      .body_max = xml_size_max,
-      .answers_xml = true,
-      .verify = verify_with(parse_listed_uploads)
-  };
+  Request request{.operation = "ListMultipartUploads",
+                  .query = {{"uploads", ""}, {"prefix", listing->key.text}},
+                  .payload_hash = std::string(unsigned_payload),
+                  .body_max = xml_size_max,
+                  .answers_xml = true,
+                  .verify = verify_with(parse_listed_uploads)};
   if (listing->pages > 0) {
     request.query.emplace_back("key-marker", listing->next_key);
     request.query.emplace_back("upload-id-marker", listing->next_upload);
