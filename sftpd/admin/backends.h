@@ -1,0 +1,54 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <variant>
+
+#include "metadata/database.h"
+#include "metadata/embedded/postgres_process.h"
+#include "storage/local/local_object_store.h"
+#include "storage/object_store.h"
+#include "storage/s3/s3_object_store.h"
+
+namespace sftpd::admin {
+
+/// How to reach the rows and the bytes.
+struct BackendOptions {
+  metadata::Database::Options database;  ///< `url` is not used with `embedded`
+  std::filesystem::path embedded;        ///< a private cluster's directory; empty: none
+  std::variant<storage::s3::S3ObjectStore::Options, storage::local::LocalObjectStore::Options> store;
+  metadata::Observer* observer = nullptr;  ///< of the database; outlives the backends
+};
+
+/// The database and the object store, each opened when first asked for. Not for several threads at
+/// once, except stop_embedded_at_once(); what it hands out is.
+class Backends {
+ public:
+  explicit Backends(BackendOptions options);
+  /// close()
+  ~Backends();
+  Backends(const Backends&) = delete;
+  Backends& operator=(const Backends&) = delete;
+
+  /// As it is, whatever its tables look like. Starts the private cluster, or joins the one that
+  /// another Shoebox process runs.
+  metadata::Database& database();
+  /// After migrating its tables.
+  metadata::Database& migrated_database();
+  storage::ObjectStore& store();
+
+  /// Closes the database and the store; stops the private cluster if this process started it.
+  void close();
+
+  /// For a program that has no time left: ends the private cluster without waiting.
+  void stop_embedded_at_once() noexcept;
+
+ private:
+  BackendOptions options_;
+  std::unique_ptr<metadata::PostgresProcess> postgres_;
+  std::unique_ptr<metadata::Database> database_;
+  std::unique_ptr<storage::ObjectStore> store_;
+  bool migrated_ = false;
+};
+
+}  // namespace sftpd::admin
