@@ -15,10 +15,14 @@
 
 namespace sftpd::ssh {
 
-/// Which connection something belongs to: for the log.
+/// Which connection something belongs to.
 struct SessionInfo {
   std::uint64_t connection_id = 0;
-  std::string peer_address;  ///< numeric, without the port
+  std::string peer_address;    ///< numeric, without the port
+  std::string client_version;  ///< what follows "SSH-2.0-": the client's word, not to be trusted
+  /// This client puts SYMLINK's arguments in the draft's order (link, target) and not, as all others
+  /// do, in OpenSSH's (target, link): it looked at our banner and did not find OpenSSH there.
+  bool symlink_link_first = false;
 };
 
 /// What a client wants to run on a channel.
@@ -52,8 +56,8 @@ struct ServerOptions {
   bool take_systemd_sockets = true;
 
   HostKeys host_keys;
-  /// What follows "SSH-2.0-". Clients guess habits from it: no "OpenSSH" in it means that WinSCP and
-  /// asyncssh send SYMLINK's arguments in the draft's order.
+  /// What follows "SSH-2.0-", at most 200 printable ASCII characters. Clients guess habits from it:
+  /// see SessionInfo::symlink_link_first.
   std::string version_banner = "Shoebox_0.1";
 
   std::chrono::milliseconds login_deadline{60'000};

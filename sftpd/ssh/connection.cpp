@@ -1,0 +1,369 @@
+#include "sftpd/ssh/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "sftpd/log/log.h"
+
+namespace sftpd::ssh {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Bytes given to libssh without the socket taking any: more would pile up in its queue while keys
+/// are exchanged, which nothing else shows.
+constexpr std::size_t unsent_max = std::size_t{1} << 20;
+/// What a channel may send before the next one's turn.
+constexpr std::size_t send_turn = std::size_t{128} << 10;
+/// libssh leaves a request that it cannot read without an answer; a client that has been silent for
+/// so long behind one waits for it in vain.
+constexpr milliseconds unanswered_max{2000};
+/// A publickey request is never shorter; SSH_MSG_IGNORE, sent to keep a connection alive, is.
+constexpr std::uint64_t key_request_bytes_min = 100;
+/// The loop looks at its clocks at least so often.
+constexpr milliseconds turn_max{5000};
+
+/// WinSCP wants the banner to begin with it, asyncssh to contain it.
+bool puts_symlink_link_first(std::string_view client, std::string_view our_banner) {
+  if (client.starts_with("WinSCP")) return !our_banner.starts_with("OpenSSH");
+  if (client.starts_with("AsyncSSH")) return our_banner.find("OpenSSH") == std::string_view::npos;
+  return false;
+}
+
+std::string client_version_of(ssh_session session) {
+  const char* banner = ssh_get_clientbanner(session);
+  if (banner == nullptr) return {};
+  std::string_view version(banner);
+  if (version.starts_with("SSH-2.0-")) version.remove_prefix(8);
+  return std::string(version);
+}
+
+int lower_flag(socket_t, int, void* wake) noexcept {
+  static_cast<Wake*>(wake)->lower();
+  return 0;
+}
+
+}  // namespace
+
+Connection::Connection(Shared& shared, Admission::Ticket ticket, FileDescriptor socket,
+                       std::uint64_t id, std::string peer_address)
+    : shared_(shared),
+      options_(shared.options),
+      ticket_(std::move(ticket)),
+      socket_(std::move(socket)) {
+  info_.connection_id = id;
+  info_.peer_address = std::move(peer_address);
+  window_limits_ = {.base_bytes = options_.window_base_bytes,
+                    .max_bytes = std::max(options_.window_max_bytes, options_.window_base_bytes),
+                    .reserve = options_.reserve_memory,
+                    .release = options_.release_memory,
+                    .round_trip = [this] { return round_trip(); }};
+  starter_ = [this](const ChannelRequest& request, ByteStream& stream) {
+    return options_.program_factory(*login_phase_->login(), info_, request, stream);
+  };
+}
+
+Connection::~Connection() = default;
+
+void Connection::stop() noexcept {
+  stopping_.store(true);
+  wake_->raise();
+}
+
+void Connection::run() noexcept {
+  log::info("connection opened",
+            {{"conn", info_.connection_id}, {"address", info_.peer_address}});
+  if (options_.observer != nullptr) options_.observer->connection_opened();
+  try {
+    serve();
+  } catch (const std::exception& failure) {
+    log::error("connection failed",
+               {{"conn", info_.connection_id}, {"reason", failure.what()}});
+    end("failed");
+  }
+  close_down();
+}
+
+void Connection::serve() {
+  start_session();
+  if (!log_in()) return;
+  ticket_.logged_in();
+  info_.client_version = client_version_of(session_.get());
+  info_.symlink_link_first =
+      puts_symlink_link_first(info_.client_version, options_.version_banner);
+  work();
+}
+
+void Connection::start_session() {
+  session_.reset(ssh_new());
+  event_.reset(ssh_event_new());
+  if (!session_ || !event_) throw std::bad_alloc();
+  ssh_set_blocking(session_.get(), 0);
+  set_limits_of_session();
+  {
+    std::lock_guard lock(shared_.bind_mutex);
+    const int accepted =
+        ssh_bind_accept_fd(shared_.bind.get(), session_.get(), socket_.number());
+    // From the moment it knows the descriptor, the session closes it.
+    if (ssh_get_fd(session_.get()) == socket_.number()) socket_.release();
+    if (accepted != SSH_OK) throw std::runtime_error(ssh_get_error(shared_.bind.get()));
+  }
+  ssh_set_counters(session_.get(), &socket_counter_, &packet_counter_);
+  login_phase_ = std::make_unique<LoginPhase>(
+      session_.get(), options_, info_, shared_.authenticator,
+      [this](storage::Future<auth::LoginResult> answer) { return await(std::move(answer)); },
+      [this] { return open_channel(); });
+}
+
+void Connection::set_limits_of_session() {
+  const char* none = "none";
+  ssh_options_set(session_.get(), SSH_OPTIONS_COMPRESSION_C_S, none);
+  ssh_options_set(session_.get(), SSH_OPTIONS_COMPRESSION_S_C, none);
+}
+
+// Until somebody has logged in.
+
+bool Connection::log_in() {
+  // Not waiting, it only sends our banner; the rest of the key exchange happens in the polls.
+  if (ssh_handle_key_exchange(session_.get()) == SSH_ERROR) {
+    end("handshake failed");
+    return false;
+  }
+  if (ssh_event_add_session(event_.get(), session_.get()) != SSH_OK ||
+      ssh_event_add_fd(event_.get(), wake_->descriptor(), POLLIN, lower_flag, wake_.get()) !=
+          SSH_OK) {
+    throw std::bad_alloc();
+  }
+  const Clock::time_point deadline = opened_ + options_.login_deadline;
+  while (!login_phase_->login() && end_reason_ == nullptr) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+    if (left <= milliseconds{0}) {
+      end("no login in time");
+      break;
+    }
+    const auto turn = unanswered_since_ == Clock::time_point{} ? left : std::min(left, unanswered_max);
+    if (!poll(static_cast<int>(std::min(turn, turn_max).count()))) break;
+    if (login_phase_->login()) break;
+    if (login_phase_->tries_used_up()) end("too many tries");
+    watch_for_unanswered();
+  }
+  return login_phase_->login().has_value() && end_reason_ == nullptr;
+}
+
+/// libssh answers nothing to a publickey request with a key it cannot read, a signature that is
+/// wrong or one with SHA-1; the client would wait until the deadline. Such a packet shows only in the
+/// counters: it came in, no callback was called, and nothing went out.
+void Connection::watch_for_unanswered() {
+  const auto came = packet_counter_.in_bytes - bytes_in_seen_;
+  const bool answered = login_phase_->requests() != requests_seen_ ||
+                        packet_counter_.out_packets != packets_out_seen_;
+  bytes_in_seen_ = packet_counter_.in_bytes;
+  packets_out_seen_ = packet_counter_.out_packets;
+  requests_seen_ = login_phase_->requests();
+  if (answered || !login_phase_->begun()) {
+    unanswered_since_ = {};
+  } else if (came >= key_request_bytes_min) {
+    unanswered_since_ = Clock::now();
+  } else if (unanswered_since_ != Clock::time_point{} &&
+             Clock::now() - unanswered_since_ >= unanswered_max) {
+    end("unusable key or signature");
+  }
+}
+
+auth::LoginResult Connection::await(storage::Future<auth::LoginResult> answer) {
+  answer.on_ready([wake = wake_] { wake->raise(); });
+  const Clock::time_point deadline = opened_ + options_.login_deadline;
+  while (!answer.ready()) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+    if (stopping_.load() || left <= milliseconds{0}) {
+      return {.login = std::nullopt, .refusal = auth::Refusal::unavailable};
+    }
+    wake_->wait(static_cast<int>(std::min(left, turn_max).count()));
+    wake_->lower();
+  }
+  return answer.get();
+}
+
+// Once logged in.
+
+ssh_channel Connection::open_channel() {
+  if (channels_.size() + opened_channels_.size() >= static_cast<std::size_t>(options_.channels_max)) {
+    log::warning("channel refused",
+                 {{"conn", info_.connection_id}, {"reason", "too many channels"}});
+    return nullptr;
+  }
+  ssh_channel made = ssh_channel_new(session_.get());
+  if (made == nullptr) return nullptr;
+  opened_channels_.push_back(
+      std::make_unique<Channel>(made, wake_, window_limits_, starter_));
+  active_ = Clock::now();
+  return made;
+}
+
+void Connection::work() {
+  heard_ = keepalive_sent_ = active_ = Clock::now();
+  while (end_reason_ == nullptr && alive()) {
+    const bool more = work_once();
+    if (peer_is_quiet_too_long()) end("no sign of life");
+    if (is_idle_too_long()) end("idle");
+    if (end_reason_ != nullptr || !poll(more ? 0 : poll_timeout())) return;
+  }
+}
+
+/// One turn: programs work, output leaves. True if there is more to do without waiting.
+bool Connection::work_once() {
+  std::move(opened_channels_.begin(), opened_channels_.end(), std::back_inserter(channels_));
+  opened_channels_.clear();
+  const bool to_step = step_channels();
+  const bool to_send = send_output();
+  drop_closed_channels();
+  return to_step || to_send || !opened_channels_.empty();
+}
+
+bool Connection::step_channels() {
+  for (const auto& channel : channels_) {
+    if (channel->needs_step()) channel->step();
+    if (channel->is_flooded()) end("sends more than its window");
+  }
+  return std::any_of(channels_.begin(), channels_.end(),
+                     [](const auto& channel) { return channel->needs_step(); });
+}
+
+/// Gives libssh what it can take now, the channels in turn. True if some of it was taken and there is
+/// more: a channel whose output has sunk wants to be stepped before the next poll.
+bool Connection::send_output() {
+  if (channels_.empty()) return false;
+  if (socket_counter_.out_bytes != output_seen_) {
+    output_seen_ = socket_counter_.out_bytes;
+    send_budget_ = unsent_max;
+  }
+  first_to_send_ = (first_to_send_ + 1) % channels_.size();
+  bool any = true;
+  while (any) {
+    any = false;
+    for (std::size_t i = 0; i < channels_.size(); ++i) {
+      Channel& channel = *channels_[(first_to_send_ + i) % channels_.size()];
+      if (!channel.has_output()) continue;
+      if (send_budget_ == 0 || (ssh_get_status(session_.get()) & SSH_WRITE_PENDING) != 0) break;
+      const std::size_t sent = channel.send(std::min(send_turn, send_budget_));
+      send_budget_ -= std::min(send_budget_, sent);
+      any = any || sent > 0;
+    }
+  }
+  return std::any_of(channels_.begin(), channels_.end(),
+                     [](const auto& channel) { return channel->needs_step(); });
+}
+
+void Connection::drop_closed_channels() {
+  // Freeing one may poll and so open another one: that one waits in opened_channels_.
+  std::erase_if(channels_, [](const auto& channel) { return channel->is_over(); });
+}
+
+// Clocks.
+
+int Connection::poll_timeout() const {
+  milliseconds turn = turn_max;
+  if (options_.keepalive_interval > milliseconds{0}) {
+    turn = std::min(turn, options_.keepalive_interval);
+  }
+  if (options_.idle_timeout > milliseconds{0}) turn = std::min(turn, options_.idle_timeout);
+  return static_cast<int>(std::max(turn, milliseconds{10}).count());
+}
+
+/// Asks a silent client for a sign of life, and gives it up in the end. Any byte is such a sign.
+bool Connection::peer_is_quiet_too_long() {
+  if (options_.keepalive_interval <= milliseconds{0}) return false;
+  const auto now = Clock::now();
+  if (socket_counter_.in_bytes != input_seen_) {
+    input_seen_ = socket_counter_.in_bytes;
+    heard_ = now;
+  }
+  if (now - heard_ < options_.keepalive_interval) return false;
+  if (now - heard_ >= options_.keepalive_interval * (options_.keepalives_unanswered_max + 1)) {
+    return true;
+  }
+  if (now - std::max(keepalive_sent_, heard_) >= options_.keepalive_interval) {
+    keepalive_sent_ = now;
+    ssh_send_keepalive(session_.get());
+  }
+  return false;
+}
+
+bool Connection::is_idle_too_long() {
+  if (options_.idle_timeout <= milliseconds{0}) return false;
+  std::uint64_t moved = 0;
+  for (const auto& channel : channels_) moved += channel->bytes_moved();
+  const auto now = Clock::now();
+  if (moved != moved_seen_) {
+    moved_seen_ = moved;
+    active_ = now;
+  }
+  return now - active_ >= options_.idle_timeout;
+}
+
+std::chrono::microseconds Connection::round_trip() const {
+  tcp_info measured{};
+  socklen_t length = sizeof measured;
+  if (::getsockopt(ssh_get_fd(session_.get()), IPPROTO_TCP, TCP_INFO, &measured, &length) != 0) {
+    return std::chrono::microseconds{0};
+  }
+  return std::chrono::microseconds{measured.tcpi_rtt};
+}
+
+// The session.
+
+/// Waits for the client or a wake. False if the connection is over.
+bool Connection::poll(int timeout_ms) {
+  const int polled = ssh_event_dopoll(event_.get(), timeout_ms);
+  if (stopping_.load()) {
+    end("server stops");
+    return false;
+  }
+  return polled != SSH_ERROR && alive();
+}
+
+bool Connection::alive() const {
+  return ssh_is_connected(session_.get()) != 0 &&
+         (ssh_get_status(session_.get()) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0;
+}
+
+void Connection::end(const char* reason) {
+  if (end_reason_ == nullptr) end_reason_ = reason;
+}
+
+void Connection::close_down() {
+  // Programs first: they must not outlive what they write to, and end what they began at once.
+  for (const auto& channel : channels_) channel->abandon();
+  for (const auto& channel : opened_channels_) channel->abandon();
+  channels_.clear();
+  opened_channels_.clear();
+  const std::string user = login_phase_ && login_phase_->login() ? login_phase_->login()->name : "";
+  const char* reason = end_reason_ != nullptr ? end_reason_ : "closed by the client";
+  if (session_ && end_reason_ != nullptr && alive()) {
+    ssh_session_set_disconnect_message(session_.get(), reason);
+    ssh_disconnect(session_.get());
+  }
+  event_.reset();
+  session_.reset();
+  const std::chrono::duration<double> lasted = Clock::now() - opened_;
+  log::info("connection closed", {{"conn", info_.connection_id},
+                                  {"user", user},
+                                  {"address", info_.peer_address},
+                                  {"seconds", lasted.count()},
+                                  {"in", socket_counter_.in_bytes},
+                                  {"out", socket_counter_.out_bytes},
+                                  {"reason", reason}});
+  if (options_.observer != nullptr) {
+    options_.observer->connection_closed(socket_counter_.in_bytes, socket_counter_.out_bytes);
+  }
+}
+
+}  // namespace sftpd::ssh

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <libssh/libssh.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "sftpd/auth/authenticator.h"
+#include "sftpd/ssh/admission.h"
+#include "sftpd/ssh/channel.h"
+#include "sftpd/ssh/handles.h"
+#include "sftpd/ssh/login_phase.h"
+#include "sftpd/ssh/receive_window.h"
+#include "sftpd/ssh/server.h"
+#include "sftpd/ssh/wake.h"
+
+namespace sftpd::ssh {
+
+/// What all connections of a server share.
+struct Shared {
+  ServerOptions options;
+  auth::Authenticator& authenticator;
+  BindHandle bind;
+  std::mutex bind_mutex;  ///< libssh copies keys and options out of `bind`
+};
+
+/// One client, from its first byte to its last. run() on its own thread; stop() from any.
+class Connection {
+ public:
+  Connection(Shared& shared, Admission::Ticket ticket, FileDescriptor socket, std::uint64_t id,
+             std::string peer_address);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Serves the client until it or the server ends it.
+  void run() noexcept;
+  void stop() noexcept;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void serve();
+  void start_session();
+  void set_limits_of_session();
+  bool log_in();
+  void watch_for_unanswered();
+  void work();
+  bool work_once();
+  bool step_channels();
+  bool send_output();
+  void drop_closed_channels();
+  ssh_channel open_channel();
+
+  bool poll(int timeout_ms);
+  bool alive() const;
+  int poll_timeout() const;
+  bool peer_is_quiet_too_long();
+  bool is_idle_too_long();
+  auth::LoginResult await(storage::Future<auth::LoginResult> answer);
+  std::chrono::microseconds round_trip() const;
+  void end(const char* reason);
+  void close_down();
+
+  Shared& shared_;
+  const ServerOptions& options_;
+  Admission::Ticket ticket_;
+  FileDescriptor socket_;
+  SessionInfo info_;
+  const Clock::time_point opened_ = Clock::now();
+  std::shared_ptr<Wake> wake_ = std::make_shared<Wake>();
+  std::atomic<bool> stopping_{false};
+
+  SessionHandle session_;
+  EventHandle event_;
+  std::unique_ptr<LoginPhase> login_phase_;
+  ssh_counter_struct socket_counter_{};  ///< bytes of the socket
+  ssh_counter_struct packet_counter_{};
+  const char* end_reason_ = nullptr;
+
+  ReceiveWindow::Limits window_limits_;
+  Channel::Starter starter_;
+  std::vector<std::unique_ptr<Channel>> opened_channels_;  ///< by libssh's callback, since the last turn
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::size_t first_to_send_ = 0;
+  std::uint64_t output_seen_ = 0;  ///< socket_counter_.out_bytes when send_budget_ was filled
+  std::size_t send_budget_ = 0;
+
+  std::uint64_t input_seen_ = 0;
+  Clock::time_point heard_ = opened_;
+  Clock::time_point keepalive_sent_ = opened_;
+  std::uint64_t moved_seen_ = 0;
+  Clock::time_point active_ = opened_;
+  std::uint64_t requests_seen_ = 0;
+  std::uint64_t bytes_in_seen_ = 0;
+  std::uint64_t packets_out_seen_ = 0;
+  Clock::time_point unanswered_since_{};
+};
+
+}  // namespace sftpd::ssh

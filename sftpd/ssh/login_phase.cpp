@@ -1,0 +1,215 @@
+#include "sftpd/ssh/login_phase.h"
+
+#include <cstring>
+#include <exception>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sftpd/auth/public_key.h"
+#include "sftpd/log/log.h"
+#include "sftpd/ssh/handles.h"
+
+namespace sftpd::ssh {
+namespace {
+
+struct PublicKey {
+  std::string type;
+  std::string blob_base64;
+  std::string fingerprint;
+};
+
+/// Empty for certificates and whatever else may not log in.
+PublicKey describe(ssh_key key) {
+  char* text = nullptr;
+  if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK) return {};
+  const TextHandle base64(text);
+  const char* type = ssh_key_type_to_char(ssh_key_type(key));
+  const std::string name = type == nullptr ? "" : type;
+  if (!auth::accepted_key_type(name)) return {};
+  try {
+    const auto parsed = auth::parse_authorized_key(name + " " + base64.get());
+    return {parsed.type, parsed.blob_base64, parsed.fingerprint};
+  } catch (const std::invalid_argument&) {
+    return {};
+  }
+}
+
+}  // namespace
+
+struct LoginPhase::Callbacks {
+  static LoginPhase& self(void* userdata) { return *static_cast<LoginPhase*>(userdata); }
+
+  /// Whatever goes wrong on the way is a refusal.
+  template <class Decide>
+  static int decide(void* userdata, Decide&& how) noexcept {
+    try {
+      LoginPhase& phase = self(userdata);
+      ++phase.requests_;
+      if (phase.login_ || phase.tries_used_up()) return SSH_AUTH_DENIED;
+      return how(phase);
+    } catch (const std::exception& failure) {
+      log::error("login failed", {{"reason", failure.what()}});
+      return SSH_AUTH_DENIED;
+    }
+  }
+
+  static int none(ssh_session, const char*, void* userdata) noexcept {
+    return decide(userdata, [](LoginPhase& phase) {
+      ++phase.key_tries_;
+      return SSH_AUTH_DENIED;
+    });
+  }
+  static int password(ssh_session, const char* user, const char* text, void* userdata) noexcept {
+    return decide(userdata,
+                  [&](LoginPhase& phase) { return phase.password(user, text, "password"); });
+  }
+  static int public_key(ssh_session, const char* user, ssh_key key, char state,
+                        void* userdata) noexcept {
+    return decide(userdata, [&](LoginPhase& phase) -> int {
+      if (state != SSH_PUBLICKEY_STATE_NONE && state != SSH_PUBLICKEY_STATE_VALID) {
+        return SSH_AUTH_DENIED;
+      }
+      return phase.public_key(user, key, state == SSH_PUBLICKEY_STATE_VALID);
+    });
+  }
+  /// Without it libssh would talk to the system's Kerberos for whoever asks.
+  static ssh_string no_gssapi(ssh_session, const char*, int, ssh_string*, void* userdata) noexcept {
+    decide(userdata, [](LoginPhase& phase) {
+      ++phase.key_tries_;
+      return SSH_AUTH_DENIED;
+    });
+    return nullptr;
+  }
+  static ssh_channel open(ssh_session, void* userdata) noexcept {
+    try {
+      LoginPhase& phase = self(userdata);
+      return phase.login_ ? phase.open_channel_() : nullptr;
+    } catch (const std::exception&) {
+      return nullptr;
+    }
+  }
+  /// All that the callbacks above do not answer; 1 lets libssh refuse it.
+  static int message(ssh_session, ssh_message message, void* userdata) noexcept {
+    if (ssh_message_type(message) == SSH_REQUEST_SERVICE) self(userdata).begun_ = true;
+    if (ssh_message_type(message) != SSH_REQUEST_AUTH ||
+        ssh_message_subtype(message) != SSH_AUTH_METHOD_INTERACTIVE) {
+      if (ssh_message_type(message) == SSH_REQUEST_AUTH) {
+        decide(userdata, [](LoginPhase& phase) { return ++phase.key_tries_; });
+      }
+      return 1;
+    }
+    return decide(userdata, [&](LoginPhase& phase) { return phase.interactive(message); }) == 0 ? 0
+                                                                                              : 1;
+  }
+};
+
+LoginPhase::LoginPhase(ssh_session session, const ServerOptions& options, const SessionInfo& info,
+                       auth::Authenticator& authenticator, Await await,
+                       std::function<ssh_channel()> open_channel)
+    : session_(session),
+      options_(options),
+      info_(info),
+      authenticator_(authenticator),
+      await_(std::move(await)),
+      open_channel_(std::move(open_channel)) {
+  callbacks_.userdata = this;
+  callbacks_.auth_none_function = Callbacks::none;
+  callbacks_.auth_password_function = Callbacks::password;
+  callbacks_.auth_pubkey_function = Callbacks::public_key;
+  callbacks_.gssapi_select_oid_function = Callbacks::no_gssapi;
+  callbacks_.channel_open_request_session_function = Callbacks::open;
+  ssh_callbacks_init(&callbacks_);
+  ssh_set_server_callbacks(session_, &callbacks_);
+  ssh_set_message_callback(session_, Callbacks::message, this);
+  ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY | SSH_AUTH_METHOD_PASSWORD |
+                                     SSH_AUTH_METHOD_INTERACTIVE);
+}
+
+bool LoginPhase::tries_used_up() const {
+  return password_tries_ >= options_.password_tries_max || key_tries_ >= options_.key_tries_max;
+}
+
+int LoginPhase::password(const char* user, const char* text, const char* method) {
+  ++password_tries_;
+  const auto result = await_(authenticator_.check_password(user, text, info_.peer_address));
+  return conclude(user, method, "", result);
+}
+
+int LoginPhase::public_key(const char* user, ssh_key key, bool verified) {
+  if (!verified) ++key_tries_;
+  const PublicKey described = describe(key);
+  if (described.type.empty()) {
+    refuse(user, "publickey", "", auth::Refusal::key_type);
+    return SSH_AUTH_DENIED;
+  }
+  const auto result =
+      await_(authenticator_.check_key(user, described.type, described.blob_base64));
+  if (verified) {
+    if (!result.login) ++key_tries_;
+    return conclude(user, "publickey", described.fingerprint, result);
+  }
+  if (result.login) return SSH_AUTH_SUCCESS;  // "go on and sign"
+  log::debug("key not known", {{"conn", info_.connection_id},
+                               {"user", user},
+                               {"key", described.fingerprint},
+                               {"reason", auth::name_of(result.refusal)}});
+  return SSH_AUTH_DENIED;
+}
+
+int LoginPhase::interactive(ssh_message message) {
+  if (ssh_message_auth_kbdint_is_response(message) != 0) return take_answer(message);
+  return ask_for_password(message);
+}
+
+int LoginPhase::ask_for_password(ssh_message message) {
+  const char* user = ssh_message_auth_user(message);
+  if (user == nullptr) return 1;
+  ++key_tries_;
+  asked_ = user;
+  const char* prompts[] = {"Password: "};
+  char echo[] = {0};
+  return ssh_message_auth_interactive_request(message, "", "", 1, prompts, echo) == SSH_OK ? 0 : 1;
+}
+
+int LoginPhase::take_answer(ssh_message message) {
+  if (!asked_ || ssh_userauth_kbdint_getnanswers(session_) != 1) return 1;
+  const std::string user = std::move(*asked_);
+  asked_.reset();
+  const char* answer = ssh_userauth_kbdint_getanswer(session_, 0);
+  if (answer == nullptr) return 1;
+  if (password(user.c_str(), answer, "keyboard-interactive") != SSH_AUTH_SUCCESS) return 1;
+  ssh_message_auth_reply_success(message, 0);
+  return 0;
+}
+
+int LoginPhase::conclude(const char* user, const char* method, const std::string& fingerprint,
+                         const auth::LoginResult& result) {
+  if (!result.login) {
+    refuse(user, method, fingerprint, result.refusal);
+    return SSH_AUTH_DENIED;
+  }
+  login_ = result.login;
+  log::info("login", {{"conn", info_.connection_id},
+                      {"user", login_->name},
+                      {"address", info_.peer_address},
+                      {"method", method},
+                      {"key", fingerprint},
+                      {"client", info_.client_version}});
+  if (options_.observer != nullptr) options_.observer->login_succeeded(method);
+  return SSH_AUTH_SUCCESS;
+}
+
+void LoginPhase::refuse(const char* user, const char* method, const std::string& fingerprint,
+                        auth::Refusal reason) {
+  log::warning("login refused", {{"conn", info_.connection_id},
+                                 {"user", user},
+                                 {"address", info_.peer_address},
+                                 {"method", method},
+                                 {"key", fingerprint},
+                                 {"reason", auth::name_of(reason)}});
+  if (options_.observer != nullptr) options_.observer->login_refused(method, reason);
+}
+
+}  // namespace sftpd::ssh

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+
+namespace sftpd::ssh {
+
+/// How far ahead a client may send on one channel: the base, and above it twice what arrives during a
+/// round trip, as long as memory for it can be had. What was granted cannot be taken back, so it is
+/// paid for until the channel ends.
+class ReceiveWindow {
+ public:
+  using Clock = std::chrono::steady_clock;
+  struct Limits {
+    std::size_t base_bytes = 0;
+    std::size_t max_bytes = 0;
+    std::function<bool(std::size_t)> reserve;        ///< null: yes
+    std::function<void(std::size_t)> release;        ///< null: nothing
+    std::function<std::chrono::microseconds()> round_trip;
+  };
+
+  explicit ReceiveWindow(const Limits& limits) : limits_(limits), size_(limits.base_bytes) {}
+  ~ReceiveWindow();
+  ReceiveWindow(const ReceiveWindow&) = delete;
+  ReceiveWindow& operator=(const ReceiveWindow&) = delete;
+
+  /// The program took bytes; the window may grow.
+  void consumed(std::size_t bytes, Clock::time_point now);
+
+  std::size_t size() const { return size_; }
+
+  /// Whether it is time to tell the client about what was taken: not for every packet.
+  bool due() const { return unannounced_ >= size_ / 4; }
+  void announced() { unannounced_ = 0; }
+
+ private:
+  void grow(double bytes_per_second);
+
+  const Limits& limits_;
+  std::size_t size_;
+  std::size_t unannounced_ = 0;
+  std::size_t measured_bytes_ = 0;
+  Clock::time_point measured_since_{};
+};
+
+}  // namespace sftpd::ssh
