@@ -1,6 +1,7 @@
 """docs/semantics.md: directories and their listings."""
 
-from support.raw_sftp import (FAILURE, MKDIR, NO_SUCH_FILE, OK, OPENDIR, RMDIR, STAT, Attrs)
+from support.raw_sftp import (FAILURE, MKDIR, NO_SUCH_FILE, OK, OPENDIR, READDIR, RMDIR, STAT,
+                              STATUS, Attrs)
 
 
 def test_mkdir_makes_one_level_with_its_mode(raw, remote):
@@ -77,7 +78,7 @@ def test_a_listing_has_a_hundred_names_a_reply(raw, remote):
     for number in range(400):
         raw.mkdir(f"{remote}/{number}")
     handle, replies = raw.open_directory(remote), 0
-    while raw.ask(12, handle).type != 101:
+    while raw.ask(READDIR, handle).type != STATUS:
         replies += 1
     raw.close(handle)
     assert replies <= 5

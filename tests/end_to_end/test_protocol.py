@@ -5,8 +5,8 @@ import struct
 import pytest
 
 from support.content import content
-from support.raw_sftp import (EXTENDED, F_CREAT, F_READ, F_WRITE, OK, OP_UNSUPPORTED, READ, STAT,
-                              STATUS, WRITE, Attrs, U64)
+from support.raw_sftp import (EXTENDED, F_CREAT, F_READ, F_WRITE, OK, OP_UNSUPPORTED, READ,
+                              SETSTAT, STAT, STATUS, WRITE, Attrs, U64)
 
 
 def test_version_is_three_whatever_the_client_hopes_for(server, _shared_connection):
@@ -67,7 +67,7 @@ def test_offsets_no_file_can_have(raw, remote):
     top = (1 << 64) - 1
     assert raw.status_of(WRITE, handle, U64(top), b"XX") != OK
     assert raw.ask(READ, handle, U64(top), 100).type == STATUS
-    raw.ask(9, remote + "/file", Attrs(size=top))
+    raw.ask(SETSTAT, remote + "/file", Attrs(size=top))
     raw.close(handle)
     assert raw.exists(remote)
 

@@ -6,7 +6,7 @@ from support import processes
 def sftp(server, commands, *options, start="", expect=0, cwd=None, seconds=120):
     """Runs a batch of sftp commands; stops at the first that fails, unless it begins with "-"."""
     batch = commands if isinstance(commands, str) else "\n".join(commands)
-    arguments = ["sftp", *server.ssh_options(), *options, "-P", str(server.port), "-b", "-",
+    arguments = ["sftp", *options, *server.ssh_options(), "-P", str(server.port), "-b", "-",
                  server.spec(start)]
     return processes.run(arguments, stdin=batch + "\n", env=server.environment(), expect=expect,
                          cwd=cwd, seconds=seconds)

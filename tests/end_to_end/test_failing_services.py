@@ -1,0 +1,154 @@
+"""The object store or the database goes away and comes back: errors may come, wrong bytes never."""
+
+import pytest
+
+from support import processes
+from support.content import content, write_file
+from support.openssh_client import sftp
+from support.raw_sftp import (CLOSE, F_APPEND, F_CREAT, F_TRUNC, F_WRITE, NO_SUCH_FILE, OK, STAT,
+                              STATUS, WRITE, U64)
+from support.uploads import SlowUpload
+
+pytestmark = pytest.mark.minio
+
+NEW = F_WRITE | F_CREAT | F_TRUNC
+
+
+def connected(server):
+    transport = server.transport()
+    return transport, server.raw_sftp(transport)
+
+
+def assert_clean(server):
+    done = server.fsck()
+    assert done.status == 0, done.output
+
+
+def put_until_it_works(server, source, target):
+    """As people do: try again, resuming."""
+    def attempt():
+        return sftp(server, [f"reput {source} {target}"], expect=None).status == 0
+    processes.wait_until(attempt, f"{target} is uploaded", 120)
+
+
+def test_the_store_dies_and_returns_during_an_upload(own_server, tmp_path):
+    transport, raw = connected(own_server)
+    raw.put("/film.mov", b"old content")
+    source = write_file(tmp_path / "film.mov", content(100_000_000))
+    upload = SlowUpload(own_server, source, "/film.mov", tmp_path, megabits=200)
+    upload.wait_for_bytes(raw, 40_000_000)
+    own_server.minio.kill()
+    own_server.minio.start()
+    if not upload.wait():
+        put_until_it_works(own_server, source, "/film.mov")
+    assert raw.stat("/film.mov").size == 100_000_000
+    assert raw.get("/film.mov") == source.read_bytes()
+    transport.close()
+    assert_clean(own_server)
+
+
+def test_the_store_dies_and_returns_during_a_download(own_server, tmp_path):
+    transport, raw = connected(own_server)
+    raw.put("/film.mov", content(100_000_000), piece=200_000)
+    batch = write_file(tmp_path / "batch", f"get /film.mov {tmp_path}/back\n")
+    download = processes.Process(
+        ["sftp", *own_server.ssh_options(), "-l", "200000", "-P", str(own_server.port), "-b", batch,
+         own_server.spec()], tmp_path / "get.log", env=own_server.environment()).start()
+    back = tmp_path / "back"
+    processes.wait_until(lambda: back.exists() and back.stat().st_size > 30_000_000, "half is here")
+    own_server.minio.kill()
+    own_server.minio.start()
+    processes.wait_until(lambda: not download.running(), "the download ends", 120)
+    if download.stop() != 0:
+        assert content(100_000_000).startswith(back.read_bytes()[:1_000_000])
+        sftp(own_server, [f"get /film.mov {back}"])
+    assert back.read_bytes() == content(100_000_000)
+    transport.close()
+
+
+def test_without_the_store_names_still_work_and_old_contents_survive(own_server):
+    transport, raw = connected(own_server)
+    raw.put("/large", content(5_000_000), piece=200_000)
+    raw.mkdir("/folder")
+    own_server.minio.kill()
+    raw.rename("/large", "/folder/large")
+    assert raw.stat("/folder/large").size == 5_000_000 and len(raw.list("/folder")) == 1
+    handle = raw.open("/folder/large", NEW)
+    replies = [raw.reply(raw.send(WRITE, handle, U64(offset),
+                                  content(200_000))) for offset in range(0, 9_000_000, 200_000)]
+    closed = raw.ask(CLOSE, handle)
+    assert closed.code != OK, "nothing was stored, so CLOSE must not say so"
+    assert all(reply.type == STATUS for reply in replies)
+    own_server.minio.start()
+    assert raw.get("/folder/large") == content(5_000_000)
+    raw.put("/folder/large", content(9_000_000), piece=200_000)
+    assert raw.get("/folder/large") == content(9_000_000)
+    transport.close()
+    assert_clean(own_server)
+
+
+def test_the_database_restarts_during_an_upload(own_server, tmp_path):
+    transport, raw = connected(own_server)
+    source = write_file(tmp_path / "film.mov", content(60_000_000))
+    upload = SlowUpload(own_server, source, "/film.mov", tmp_path, megabits=200)
+    upload.wait_for_bytes(raw, 20_000_000)
+    own_server.postgres.restart()
+    if not upload.wait():
+        put_until_it_works(own_server, source, "/film.mov")
+    assert raw.get("/film.mov") == source.read_bytes()
+    transport.close()
+    assert_clean(own_server)
+
+
+def test_sessions_outlive_a_restart_of_the_database(own_server):
+    transport, raw = connected(own_server)
+    raw.put("/file", content(300_000))
+    own_server.postgres.restart()
+    processes.wait_until(lambda: raw.status_of(STAT, "/file") == OK, "the session works again")
+    assert raw.get("/file") == content(300_000)
+    raw.put("/file", b"new")
+    transport.close()
+    another, raw = connected(own_server)
+    assert raw.get("/file") == b"new"
+    another.close()
+    assert_clean(own_server)
+
+
+def test_without_the_database_requests_fail_and_nobody_hangs(own_server):
+    transport, raw = connected(own_server)
+    raw.put("/file", b"content")
+    own_server.postgres.stop()
+    reply = raw.ask(STAT, "/other")
+    assert reply.type == STATUS and reply.code not in (OK, NO_SUCH_FILE)
+    own_server.postgres.start()
+    processes.wait_until(lambda: raw.status_of(STAT, "/file") == OK, "the session works again")
+    assert raw.get("/file") == b"content"
+    transport.close()
+
+
+@pytest.mark.settings(inline_max="0", part_size="5MiB")
+def test_small_parts_and_nothing_inline(own_server, tmp_path):
+    """The same promises with other settings: everything goes through the store."""
+    transport, raw = connected(own_server)
+    for size in (0, 1, 5 << 20, (5 << 20) + 1, 23_456_789):
+        raw.put(f"/{size}", content(size), piece=200_000)
+        assert raw.get(f"/{size}") == content(size)
+    raw.put("/log", content(6_000_000, 1), piece=200_000)
+    for number in range(5):
+        raw.put("/log", b"%d\n" % number, flags=F_WRITE | F_APPEND)
+    assert raw.get("/log") == content(6_000_000, 1) + b"0\n1\n2\n3\n4\n"
+    transport.close()
+    assert_clean(own_server)
+
+
+@pytest.mark.settings(interrupted_uploads="discard")
+def test_interrupted_uploads_can_be_discarded(own_server):
+    transport, raw = connected(own_server)
+    raw.put("/file", b"old content")
+    another, client = connected(own_server)
+    handle = client.open("/file", NEW)
+    client.write(handle, 0, content(200_000))
+    another.close()
+    processes.wait_until(lambda: raw.stat("/file").size == 11, "the old content is back")
+    assert raw.get("/file") == b"old content"
+    transport.close()

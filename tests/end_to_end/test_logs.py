@@ -1,0 +1,71 @@
+"""What the log must and must not say."""
+
+import re
+import secrets
+
+import pytest
+
+from support import processes
+from support.openssh_client import sftp
+from support.content import write_file
+
+pytestmark = pytest.mark.shoebox
+
+
+def log_of(server):
+    return server.logs()["shoebox"]
+
+
+def wait_for_line(server, begin, *words):
+    def found():
+        return [line for line in log_of(server)[begin:].splitlines()
+                if all(word in line for word in words)]
+    return processes.wait_until(found, f"the log has a line with {words}")
+
+
+def test_each_transfer_has_its_line(server, remote, tmp_path):
+    begin = len(log_of(server))
+    name = "photo-" + secrets.token_hex(4) + ".jpg"
+    source = write_file(tmp_path / name, b"x" * 123_457)
+    sftp(server, [f"put {source} {remote}/{name}", f"get {remote}/{name} {tmp_path}/back"])
+    wait_for_line(server, begin, name, "123457", server.user)
+    processes.wait_until(
+        lambda: len([line for line in log_of(server)[begin:].splitlines()
+                     if name in line and "123457" in line]) >= 2, "both directions are logged")
+
+
+def test_logins_and_refusals_are_logged_with_the_address(server):
+    begin = len(log_of(server))
+    sftp(server, ["pwd"])
+    wait_for_line(server, begin, server.user, "127.0.0.1")
+    begin = len(log_of(server))
+    wrong = server.askpass_for("certainly-wrong-" + secrets.token_hex(4))
+    right, server.askpass = server.askpass, wrong
+    try:
+        sftp(server, ["pwd"], expect="failure")
+    finally:
+        server.askpass = right
+    wait_for_line(server, begin, server.user, "127.0.0.1", "wrong_password")
+
+
+def test_no_password_and_no_content_is_logged(server, raw, remote):
+    guess, secret = "guess-" + secrets.token_hex(8), "content-" + secrets.token_hex(8)
+    raw.put(f"{remote}/file", secret.encode() * 10)
+    raw.get(f"{remote}/file")
+    with pytest.raises(Exception):
+        server.transport(password=guess)
+    wait_for_line(server, 0, "wrong_password")
+    for text in server.logs().values():
+        assert server.password not in text and guess not in text and secret not in text
+        assert "minioadmin" not in text or "minio" in text
+
+
+def test_names_cannot_forge_log_lines(server, raw, remote):
+    begin = len(log_of(server))
+    token = secrets.token_hex(4)
+    raw.put(f"{remote}/a\nforged {token}\x1b[31m", b"1")
+    line, = {line for line in wait_for_line(server, begin, token)
+             if "forged" in line and remote.rsplit("/", 1)[1] in line}
+    assert "\x1b" not in log_of(server)[begin:]
+    assert not re.search(rf"^forged {token}", log_of(server)[begin:], re.M)
+    assert line
