@@ -13,13 +13,20 @@ namespace sftpd::sftp {
 
 namespace {
 
-Account account_of(const vfs::Identity& identity) {
-  return {.uid = identity.uid, .gid = identity.gid, .name = identity.name};
-}
-
 HandleTable no_handles(const Options& options) {
   return {options.handles_max,
           options.first_handle ? *options.first_handle : std::uint32_t{std::random_device()()}};
+}
+
+Session session_of(std::unique_ptr<vfs::Vfs> files, const Options& options,
+                   std::uint64_t connection) {
+  const vfs::Identity& user = files->identity();
+  Account account{.uid = user.uid, .gid = user.gid, .name = user.name};
+  return {.files = std::move(files),
+          .options = options,
+          .handles = no_handles(options),
+          .account = std::move(account),
+          .connection = connection};
 }
 
 }  // namespace
@@ -31,11 +38,7 @@ class Subsystem::Loop {
       : options_(std::move(options)),
         stream_(stream),
         waker_(stream.waker()),
-        session_{.files = std::move(files),
-                 .options = options_,
-                 .handles = no_handles(options_),
-                 .account = account_of(session_.files->identity()),
-                 .connection = connection},
+        session_(session_of(std::move(files), options_, connection)),
         inbox_(options_.packet_length_max + options_.packet_overshoot_max),
         dispatcher_(session_, stream, operations()) {}
 

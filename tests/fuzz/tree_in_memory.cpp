@@ -93,8 +93,8 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
   auto entry = files_.get(name);
   if (entry->attributes.kind != NodeKind::file) throw Error(ErrorCode::is_a_directory, name);
   if (flags.truncate) entry->content.clear();
-  return std::make_unique<FileHandle>(files_, std::make_shared<OpenFile>(files_, entry), flags,
-                                      name);
+  return std::make_unique<FileHandle>(files_, std::make_shared<OpenFile>(OpenFile{files_, entry}),
+                                      flags, name);
 }
 
 std::unique_ptr<OpenDirectory> Vfs::open_directory(std::string_view path) {

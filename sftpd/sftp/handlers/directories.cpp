@@ -18,8 +18,8 @@ static_assert(names_in_a_reply_max * (2 * (sizeof(std::uint32_t) + name_bytes_ma
 
 Reply handle_opendir(Session& session, const PathRequest& request) {
   session.handles.expect_room();
-  auto opened =
-      std::make_shared<OpenedDirectory>(session.files->open_directory(request.path), request.path);
+  auto opened = std::make_shared<OpenedDirectory>(OpenedDirectory{
+      .directory = session.files->open_directory(request.path), .path = request.path});
   return Handle{session.handles.add(std::move(opened))};
 }
 

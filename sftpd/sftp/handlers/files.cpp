@@ -29,7 +29,8 @@ Reply handle_open(Session& session, const OpenRequest& request) {
   if (flags.write || flags.create) session.expect_allowed(Access::writes);
   session.handles.expect_room();
   auto file = session.files->open_file(request.path, flags, permissions_of(request.attrs));
-  auto opened = std::make_shared<OpenedFile>(std::move(file), std::chrono::steady_clock::now());
+  auto opened = std::make_shared<OpenedFile>(
+      OpenedFile{.file = std::move(file), .opened_at = std::chrono::steady_clock::now()});
   return Handle{session.handles.add(std::move(opened))};
 }
 
