@@ -39,7 +39,8 @@ class FileSystem {
     std::string scratch_directory = "/tmp";  ///< for edits that do not fit memory
     InterruptedUploads interrupted_uploads = InterruptedUploads::keep;
     int commit_threads = 32;  ///< commits to the store under way at once
-    std::chrono::seconds object_lease{300};
+    /// For how long a killed process's uploads look alive; renewed five times as often.
+    std::chrono::seconds object_lease{60};
   };
 
   /// `database` and `store` must outlive it.

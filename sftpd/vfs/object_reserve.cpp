@@ -47,6 +47,11 @@ ReservedObject ObjectReserve::take(metadata::AccountId account) {
   return object;
 }
 
+bool ObjectReserve::holds(metadata::AccountId account, metadata::ObjectId id) {
+  std::lock_guard lock(mutex_);
+  return taken_.contains({account, id});
+}
+
 void ObjectReserve::published(metadata::AccountId account, metadata::ObjectId id) {
   std::lock_guard lock(mutex_);
   taken_.erase({account, id});

@@ -35,6 +35,9 @@ class ObjectReserve {
   /// Throws metadata::Error.
   ReservedObject take(metadata::AccountId account);
 
+  /// Whether this process is writing the object.
+  bool holds(metadata::AccountId account, metadata::ObjectId id);
+
   /// The object was published: its row is no longer staging.
   void published(metadata::AccountId account, metadata::ObjectId id);
 

@@ -1,7 +1,5 @@
 // Committing an open file: everything written becomes stored extents, then one transaction.
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "metadata/database.h"
@@ -10,6 +8,7 @@
 #include "metadata/repositories/versions.h"
 #include "sftpd/vfs/content_type.h"
 #include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/hash.h"
 #include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/object_writer.h"
 #include "sftpd/vfs/open_file.h"
@@ -23,16 +22,6 @@ namespace {
 constexpr std::size_t inline_pieces_max = 32;
 constexpr std::size_t pack_chunk = std::size_t{1} << 20;
 constexpr int publish_attempts_max = 3;
-
-metadata::Sha256 sha256_of(const std::string& bytes) {
-  metadata::Sha256 hash{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(hash.data()), &size,
-                 EVP_sha256(), nullptr) != 1) {
-    throw std::bad_alloc();
-  }
-  return hash;
-}
 
 metadata::Extent extent_of(const Piece& piece) {
   metadata::Extent extent{piece.offset, piece.length, {}};

@@ -1,0 +1,81 @@
+// Moves inline bytes from PostgreSQL to the store, when they have been quiet for a while.
+
+#include "metadata/database.h"
+#include "metadata/repositories/inline_extents.h"
+#include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/hash.h"
+#include "sftpd/vfs/object_reserve.h"
+#include "storage/object_store.h"
+
+namespace sftpd::vfs {
+
+namespace {
+
+/// One extent on its way.
+struct Moving {
+  metadata::InlineExtent extent;
+  ReservedObject object;
+  storage::Future<storage::ObjectInfo> stored;
+};
+
+Moving begin_move(FileSystem& files, metadata::InlineExtent extent) {
+  Moving moving;
+  moving.object = files.objects().take(extent.account);
+  storage::PutOptions options;
+  if (!extent.mime.empty()) options.content_type = extent.mime;
+  options.user_metadata = {{"oid", std::to_string(moving.object.id.value)},
+                           {"account", std::to_string(extent.account.value)},
+                           {"node", std::to_string(extent.node.value)}};
+  auto bytes = std::make_shared<const std::string>(extent.bytes);
+  storage::Payload body(bytes, std::as_bytes(std::span(*bytes)));
+  moving.stored = files.store().put(storage::ObjectKey{moving.object.key}, std::move(body),
+                                    std::move(options));
+  moving.extent = std::move(extent);
+  return moving;
+}
+
+/// Whether the extent now names the object.
+bool finish_move(FileSystem& files, Moving& moving) {
+  const auto& extent = moving.extent;
+  try {
+    const auto info = moving.stored.get();
+    const metadata::FinishedObject row{moving.object.id, extent.bytes.size(),
+                                       sha256_of(extent.bytes), info.etag.text, extent.mime};
+    const bool moved = files.database().transact([&](metadata::Transaction& tx) {
+      return metadata::InlineExtents(tx).move(extent, row);
+    });
+    if (moved) {
+      files.objects().published(extent.account, moving.object.id);
+    } else {
+      files.objects().discard(extent.account, moving.object.id);
+    }
+    return moved;
+  } catch (...) {
+    // If the move did happen, discarding finds no staging row and changes nothing.
+    files.objects().discard(extent.account, moving.object.id);
+    throw;
+  }
+}
+
+}  // namespace
+
+int FileSystem::destage(std::chrono::seconds age, int limit) {
+  auto extents = database_.query([&](metadata::Transaction& tx) {
+    return metadata::InlineExtents(tx).older_than(age, limit);
+  });
+  std::vector<Moving> moving;
+  for (auto& extent : extents) moving.push_back(begin_move(*this, std::move(extent)));
+  int moved = 0;
+  std::exception_ptr failure;
+  for (auto& one : moving) {
+    try {
+      moved += finish_move(*this, one) ? 1 : 0;
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+  return moved;
+}
+
+}  // namespace sftpd::vfs
