@@ -52,6 +52,9 @@ class Postgres:
         self.stop()
         self.start()
 
+    def pid(self):
+        return self._process.pid
+
     def query(self, sql, database="shoebox"):
         """Rows as lists of strings."""
         return query(f"postgresql://shoebox@127.0.0.1:{self.port}/{database}", sql)

@@ -1,0 +1,147 @@
+"""The servers that are compared, each with its CPU seconds so far."""
+
+import json
+import os
+import pathlib
+import shutil
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/end_to_end"))
+
+from support import processes  # noqa: E402
+from support.servers.minio import Minio, MinioServer  # noqa: E402
+from support.servers.openssh import OpenSshServer  # noqa: E402
+from support.servers.server import Server  # noqa: E402
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid):
+    """User and system time of a process, its living descendants and the children it has waited for."""
+    total = 0
+    for each in {pid} | processes.children_of(pid):
+        try:
+            fields = pathlib.Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += sum(int(field) for field in fields[11:15])
+    return total / TICKS
+
+
+class DelayProxy:
+    def __init__(self, target_port, milliseconds, folder):
+        self.port = processes.free_port()
+        self._process = processes.Process(
+            [sys.executable, pathlib.Path(__file__).with_name("delay_proxy.py"), str(self.port),
+             str(target_port), str(milliseconds)], folder / f"proxy-{self.port}.log").start()
+        self._process.wait_ready(lambda: processes.answers(self.port))
+
+    def stop(self):
+        self._process.stop()
+
+
+class Shoebox(MinioServer):
+    """`store_port`: MinIO's, or that of a proxy before it."""
+
+    name = "Shoebox"
+
+    def use_store(self, store_port):
+        settings = self._settings() | self.extra_settings
+        settings["storage"]["endpoint"] = f"http://127.0.0.1:{store_port}"
+        self.configuration.write_text(json.dumps(settings, indent=1))
+        if self._process.running():
+            self.stop_program()
+        self.restart()
+
+    def cpu(self):
+        return cpu_seconds(self.pid())
+
+    def database_cpu(self):
+        return cpu_seconds(self.postgres.pid())
+
+    def make_listing(self, folder, entries):
+        """Empty files, straight in the database."""
+        transport = self.transport()
+        raw = self.raw_sftp(transport)
+        raw.mkdir(folder)
+        transport.close()
+        self.query(f"""
+            INSERT INTO nodes (account_id, parent_id, name, kind, mode, uid, gid, atime, mtime, ctime)
+            SELECT d.account_id, d.id, 'IMG_' || lpad(n::text, 8, '0') || '.JPG', 'file', 420, d.uid,
+                   d.gid, d.mtime, d.mtime, d.mtime
+            FROM nodes d, generate_series(1, {entries}) n WHERE d.name = '{folder}'""")
+
+
+class OpenSsh(OpenSshServer):
+    """Its own sftp-server, on the local disk."""
+
+    name = "OpenSSH, local disk"
+
+    def use_store(self, store_port):
+        pass
+
+    def cpu(self):
+        return cpu_seconds(self.pid())
+
+    def make_listing(self, folder, entries):
+        (self.home_folder / folder).mkdir()
+        for number in range(1, entries + 1):
+            (self.home_folder / folder / f"IMG_{number:08}.JPG").touch()
+
+
+class Rclone(Server):
+    """`rclone serve sftp` on a bucket, without its write-back cache: done means stored."""
+
+    name = "rclone serve sftp, MinIO"
+    kind = "rclone"
+    is_shoebox = False
+
+    def __init__(self, minio: Minio):
+        super().__init__()
+        self.minio, self._process = minio, None
+        (minio.folder / "rclone").mkdir(exist_ok=True)
+        processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "host"])
+        (self.folder / "keys").touch()
+
+    def environment_for(self, store_port):
+        return os.environ | {
+            "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_BOX_TYPE": "s3",
+            "RCLONE_CONFIG_BOX_PROVIDER": "Minio", "RCLONE_CONFIG_BOX_ENV_AUTH": "false",
+            "RCLONE_CONFIG_BOX_ACCESS_KEY_ID": "minioadmin",
+            "RCLONE_CONFIG_BOX_SECRET_ACCESS_KEY": "minioadmin",
+            "RCLONE_CONFIG_BOX_ENDPOINT": f"http://127.0.0.1:{store_port}"}
+
+    def start(self):
+        self.use_store(self.minio.port)
+        return self
+
+    def use_store(self, store_port):
+        if self._process is not None:
+            self._process.stop()
+        self._process = processes.Process(
+            ["rclone", "serve", "sftp", "box:rclone", "--addr", f"127.0.0.1:{self.port}", "--key",
+             self.folder / "host", "--authorized-keys", self.folder / "keys",
+             "--vfs-cache-mode", "off", "--dir-cache-time", "1s"],
+            self.folder / "rclone.log", env=self.environment_for(store_port)).start()
+        self._process.wait_ready(lambda: processes.answers(self.port))
+
+    def stop(self):
+        if self._process is not None:
+            self._process.stop()
+
+    def add_key(self, name, public_key_file):
+        with open(self.folder / "keys", "a", encoding="ascii") as keys:
+            keys.write(pathlib.Path(public_key_file).read_text())
+
+    def cpu(self):
+        return cpu_seconds(self._process.pid)
+
+    def make_listing(self, folder, entries):
+        source = self.folder / "listing"
+        source.mkdir()
+        for number in range(1, entries + 1):
+            (source / f"IMG_{number:08}.JPG").touch()
+        processes.run(["rclone", "copy", source, f"box:rclone/{folder}", "--transfers", "32",
+                       "--s3-no-check-bucket"], env=self.environment_for(self.minio.port),
+                      seconds=600)
+        shutil.rmtree(source)
