@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <exception>
 #include <stdexcept>
-#include <string_view>
 #include <utility>
 
 #include "sftpd/log/log.h"
@@ -30,21 +29,6 @@ constexpr milliseconds unanswered_max{2000};
 constexpr std::uint64_t key_request_bytes_min = 100;
 /// The loop looks at its clocks at least so often.
 constexpr milliseconds turn_max{5000};
-
-/// WinSCP wants the banner to begin with it, asyncssh to contain it.
-bool puts_symlink_link_first(std::string_view client, std::string_view our_banner) {
-  if (client.starts_with("WinSCP")) return !our_banner.starts_with("OpenSSH");
-  if (client.starts_with("AsyncSSH")) return our_banner.find("OpenSSH") == std::string_view::npos;
-  return false;
-}
-
-std::string client_version_of(ssh_session session) {
-  const char* banner = ssh_get_clientbanner(session);
-  if (banner == nullptr) return {};
-  std::string_view version(banner);
-  if (version.starts_with("SSH-2.0-")) version.remove_prefix(8);
-  return std::string(version);
-}
 
 int lower_flag(socket_t, int, void* wake) noexcept {
   static_cast<Wake*>(wake)->lower();
@@ -96,9 +80,6 @@ void Connection::serve() {
   start_session();
   if (!log_in()) return;
   ticket_.logged_in();
-  info_.client_version = client_version_of(session_.get());
-  info_.symlink_link_first =
-      puts_symlink_link_first(info_.client_version, options_.version_banner);
   work();
 }
 

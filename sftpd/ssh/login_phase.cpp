@@ -36,6 +36,21 @@ PublicKey describe(ssh_key key) {
   }
 }
 
+/// WinSCP wants the banner to begin with it, asyncssh to contain it.
+bool puts_symlink_link_first(std::string_view client, std::string_view our_banner) {
+  if (client.starts_with("WinSCP")) return !our_banner.starts_with("OpenSSH");
+  if (client.starts_with("AsyncSSH")) return our_banner.find("OpenSSH") == std::string_view::npos;
+  return false;
+}
+
+std::string client_version_of(ssh_session session) {
+  const char* banner = ssh_get_clientbanner(session);
+  if (banner == nullptr) return {};
+  std::string_view version(banner);
+  if (version.starts_with("SSH-2.0-")) version.remove_prefix(8);
+  return std::string(version);
+}
+
 }  // namespace
 
 struct LoginPhase::Callbacks {
@@ -92,7 +107,12 @@ struct LoginPhase::Callbacks {
   }
   /// All that the callbacks above do not answer; 1 lets libssh refuse it.
   static int message(ssh_session, ssh_message message, void* userdata) noexcept {
-    if (ssh_message_type(message) == SSH_REQUEST_SERVICE) self(userdata).begun_ = true;
+    if (ssh_message_type(message) == SSH_REQUEST_SERVICE) {
+      decide(userdata, [](LoginPhase& phase) {
+        phase.begin();
+        return SSH_AUTH_DENIED;
+      });
+    }
     if (ssh_message_type(message) != SSH_REQUEST_AUTH ||
         ssh_message_subtype(message) != SSH_AUTH_METHOD_INTERACTIVE) {
       if (ssh_message_type(message) == SSH_REQUEST_AUTH) {
@@ -105,7 +125,7 @@ struct LoginPhase::Callbacks {
   }
 };
 
-LoginPhase::LoginPhase(ssh_session session, const ServerOptions& options, const SessionInfo& info,
+LoginPhase::LoginPhase(ssh_session session, const ServerOptions& options, SessionInfo& info,
                        auth::Authenticator& authenticator, Await await,
                        std::function<ssh_channel()> open_channel)
     : session_(session),
@@ -129,6 +149,13 @@ LoginPhase::LoginPhase(ssh_session session, const ServerOptions& options, const 
 
 bool LoginPhase::tries_used_up() const {
   return password_tries_ >= options_.password_tries_max || key_tries_ >= options_.key_tries_max;
+}
+
+void LoginPhase::begin() {
+  begun_ = true;
+  info_.client_version = client_version_of(session_);
+  info_.symlink_link_first =
+      puts_symlink_link_first(info_.client_version, options_.version_banner);
 }
 
 int LoginPhase::password(const char* user, const char* text, const char* method) {

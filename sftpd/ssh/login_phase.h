@@ -23,9 +23,9 @@ class LoginPhase {
  public:
   using Await = std::function<auth::LoginResult(storage::Future<auth::LoginResult>)>;
 
-  /// All given must outlive it. Registers its callbacks with the session, `open_channel` among them:
+  /// All given must outlive it; notes the client's version in `info`. Registers its callbacks with the session, `open_channel` among them:
   /// it must live as long as the session.
-  LoginPhase(ssh_session session, const ServerOptions& options, const SessionInfo& info,
+  LoginPhase(ssh_session session, const ServerOptions& options, SessionInfo& info,
              auth::Authenticator& authenticator, Await await,
              std::function<ssh_channel()> open_channel);
   LoginPhase(const LoginPhase&) = delete;
@@ -44,6 +44,7 @@ class LoginPhase {
  private:
   struct Callbacks;  // static, noexcept: libssh calls them
 
+  void begin();
   int password(const char* user, const char* text, const char* method);
   int public_key(const char* user, ssh_key key, bool verified);
   int interactive(ssh_message message);
@@ -56,7 +57,7 @@ class LoginPhase {
 
   ssh_session session_;
   const ServerOptions& options_;
-  const SessionInfo& info_;
+  SessionInfo& info_;
   auth::Authenticator& authenticator_;
   Await await_;
   std::function<ssh_channel()> open_channel_;

@@ -1,0 +1,204 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <vector>
+
+#include "tests/sftpd/ssh/test_server.h"
+
+namespace sftpd::ssh::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Channels, ExitStatusAndErrorOutputReachTheClient) {
+  TestServer server;
+  const auto ended = run(server.ssh("exit 42"));
+  EXPECT_EQ(ended.status, 42);
+  EXPECT_EQ(ended.err, "to standard error\n");
+}
+
+TEST(Channels, ASubsystemIsNoCommand) {
+  TestServer server;
+  EXPECT_EQ(run(server.ssh("who", "-s")).out, "alice 127.0.0.1 subsystem\n");
+}
+
+TEST(Channels, AnUnknownRequestIsRefused) {
+  TestServer server;
+  EXPECT_THAT(run(server.ssh("no-such-thing", "-s")).err, HasSubstr("subsystem request failed"));
+  EXPECT_NE(run(server.ssh("no-such-thing")).status, 0);
+  EXPECT_NE(run(server.ssh("break")).status, 0);  // the factory throws
+}
+
+TEST(Channels, AShellIsRefusedWithAReason) {
+  TestServer server;
+  for (const char* options : {"-T", "-tt"}) {
+    const auto refused = run(server.ssh("", options));
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_THAT(refused.err, HasSubstr("This service allows sftp connections only."));
+  }
+}
+
+TEST(Channels, AProgramThatThrowsEndsItsChannelOnly) {
+  TestServer server;
+  EXPECT_EQ(run(server.ssh("throw")).status, 70);
+  EXPECT_EQ(run(server.ssh("exit 0")).status, 0);
+}
+
+TEST(Channels, EnvironmentVariablesAreIgnored) {
+  TestServer server;
+  EXPECT_EQ(run("LC_ALL=C " + server.ssh("exit 3", "-o SendEnv=LC_ALL")).status, 3);
+}
+
+TEST(Channels, ForwardingIsRefused) {
+  TestServer server;
+  const auto refused =
+      run(server.ssh("exit 0", "-o ExitOnForwardFailure=yes -R 0:127.0.0.1:1"));
+  EXPECT_EQ(refused.status, 255);
+  EXPECT_THAT(run("echo | " + server.ssh("", "-W 127.0.0.1:1")).err, HasSubstr("prohibited"));
+}
+
+TEST(Channels, ALateAnswerWakesTheConnection) {
+  TestServer server;
+  const auto told = run(server.ssh("late"));
+  EXPECT_EQ(told.status, 0);
+  EXPECT_EQ(told.out.size(), 500U);
+}
+
+TEST(Channels, ClientsKeepAlivesAreAnswered) {
+  TestServer server;
+  server.programs().may_read = false;
+  // ssh ends by itself after two unanswered ones.
+  const auto alive =
+      run("(sleep 4) | timeout 20 " +
+          server.ssh("stall", "-o ServerAliveInterval=1 -o ServerAliveCountMax=2 -n & PID=$!; sleep 4; kill $PID"));
+  EXPECT_THAT(alive.err, ::testing::Not(HasSubstr("Timeout")));
+}
+
+/// Ten channels on one connection; one of them reads nothing.
+TEST(Channels, AStalledChannelHoldsUpNoOther) {
+  TestServer server;
+  server.programs().may_read = false;
+  const std::string socket = (server.directory() / "mux").string();
+  const std::string shared = fmt::format("-S {} ", socket);
+  ASSERT_EQ(run(server.ssh("", shared + "-M -N -f")).status, 0);
+  auto stalled = std::async(std::launch::async, [&] {
+    return run("head -c 50000000 /dev/zero | " + server.ssh("stall", shared) + " | sha256sum");
+  });
+  ASSERT_TRUE(eventually([&] { return server.programs().alive == 1; }));
+  std::vector<std::future<ClientResult>> others;
+  for (int i = 0; i < 9; ++i) {
+    others.push_back(std::async(std::launch::async, [&, i] {
+      if (i % 2 == 0) {
+        return run(server.ssh("source 8000000", shared) + " | sha256sum | cut -d' ' -f1");
+      }
+      return run("head -c 8000000 /dev/zero | " + server.ssh("discard", shared));
+    }));
+  }
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    const auto result = others[i].get();
+    if (i % 2 == 0) {
+      EXPECT_EQ(result.out, sha256_of_source(8'000'000) + "\n") << i;
+    } else {
+      EXPECT_EQ(result.out.substr(0, 8), "8000000 ") << i;
+    }
+  }
+  EXPECT_EQ(server.programs().alive, 1);
+  EXPECT_EQ(server.server().connections(), 1);
+  server.programs().may_read = true;
+  run(fmt::format("ssh -S {} -O exit alice@127.0.0.1", socket));
+  stalled.get();
+  EXPECT_TRUE(eventually([&] { return server.programs().alive == 0; }));
+}
+
+TEST(Channels, ThereIsALimitToThem) {
+  TestServer server([](ServerOptions& options) { options.channels_max = 2; });
+  const auto told = run(fmt::format(R"(timeout 60 /usr/bin/python3 - <<'END'
+import paramiko
+t = paramiko.Transport(('127.0.0.1', {}))
+t.connect(username='alice', password='correct horse')
+kept = [t.open_session(), t.open_session()]
+try:
+    t.open_session()
+    print('opened')
+except paramiko.ChannelException:
+    print('refused')
+kept[0].close()
+for i in range(1000):
+    try:
+        t.open_session()
+        print('opened again')
+        break
+    except paramiko.ChannelException:
+        pass
+END
+)",
+                                    server.port()));
+  EXPECT_EQ(told.out, "refused\nopened again\n") << told.err;
+}
+
+TEST(Channels, WhatDoesNotReadTakesBoundedBytes) {
+  TestServer server;
+  server.programs().may_read = false;
+  const auto sent = run(fmt::format(R"(timeout 100 /usr/bin/python3 - <<'END'
+import paramiko, socket
+t = paramiko.Transport(('127.0.0.1', {}))
+t.connect(username='alice', password='correct horse')
+c = t.open_session()
+c.exec_command('stall')
+c.recv(8)
+c.settimeout(3)
+sent = 0
+try:
+    while sent < 100_000_000:
+        sent += c.send(b'x' * 32768)
+except socket.timeout:
+    pass
+print(sent)
+END
+)",
+                                    server.port()));
+  EXPECT_LT(std::stoll(sent.out), 6'000'000) << sent.err;
+  EXPECT_GT(std::stoll(sent.out), 100'000);
+}
+
+TEST(Channels, WhatReadsLittleAtATimeGetsEverything) {
+  TestServer server;
+  auto upload = std::async(std::launch::async, [&] {
+    return run("head -c 30000000 /dev/zero | " + server.ssh("stall"));
+  });
+  EXPECT_EQ(upload.get().status, 0);
+  EXPECT_EQ(server.programs().read, 30'000'000U);
+}
+
+TEST(Channels, ASlowReaderGetsEverythingAndHoldsUpNobody) {
+  TestServer server;
+  auto slow = std::async(std::launch::async, [&] {
+    return run(server.ssh("source 20000000") +
+               " | /usr/bin/python3 -c \"import sys,time\n"
+               "n=0\n"
+               "while True:\n"
+               " b=sys.stdin.buffer.read(200000)\n"
+               " if not b: break\n"
+               " n+=len(b); time.sleep(0.01)\n"
+               "print(n)\"");
+  });
+  EXPECT_EQ(run(server.ssh("source 1000000") + " | wc -c").out, "1000000\n");
+  EXPECT_EQ(slow.get().out, "20000000\n");
+}
+
+TEST(Channels, AClientThatVanishesLeavesNothing) {
+  TestServer server;
+  for (const char* program : {"stall", "echo", "'source 100000000'"}) {
+    server.programs().may_read = false;
+    run("(head -c 3000000 /dev/zero; sleep 100) | timeout -s KILL 2 " +
+        server.ssh(program).substr(std::string("timeout 120 ").size()) + " | sleep 3");
+    EXPECT_TRUE(eventually([&] {
+      return server.programs().alive == 0 && server.server().connections() == 0;
+    })) << program;
+  }
+}
+
+}  // namespace
+}  // namespace sftpd::ssh::testing
