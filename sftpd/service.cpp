@@ -87,7 +87,8 @@ void start_log(const admin::Context& context, const std::string& level) {
 int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks) {
   process::StopSignals signals;
   process::raise_file_limit();
-  for (const std::string& warning : options.warnings) log::warning("settings", {{"reason", warning}});
+  for (const std::string& warning : options.warnings)
+    log::warning("settings", {{"reason", warning}});
 
   admin::Backends backends(options.backends);
   backends.migrated_database();
@@ -100,9 +101,9 @@ int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks
   const int signal = signals.wait();
   log::info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   process::notify_stopping();
-  const process::StopDeadline deadline(stop_max, [&backends] {
+  const process::StopDeadline deadline(stop_max, [] {
+    // A private cluster notices by itself. What was not committed is not promised to anybody.
     log::warning("stopped by force", {{"reason", "a second signal, or it took too long"}});
-    backends.stop_embedded_at_once();
     ::_exit(1);
   });
   service.stop();

@@ -8,7 +8,7 @@
 namespace metadata {
 namespace {
 
-#define OBJECT_COLUMNS "o.account_id, o.id, o.key, o.state, o.size, o.etag, o.upload"
+#define OBJECT_COLUMNS "o.account_id, o.id, o.key, o.state, o.size, o.etag, o.upload, o.sha256"
 
 constexpr Statement insert_objects{
     "objects_reserve",
@@ -51,10 +51,9 @@ constexpr Statement mark_objects{
     " WHERE o.account_id = f.account_id AND o.id = f.id AND o.state = 'reaping'"};
 // Primary key, by keyset.
 constexpr Statement scan_objects{
-    "objects_scan",
-    "SELECT " OBJECT_COLUMNS
-    " FROM objects o WHERE (o.account_id, o.id) > ($1, $2) AND o.state <> 'gone'"
-    " ORDER BY o.account_id, o.id LIMIT $3"};
+    "objects_scan", "SELECT " OBJECT_COLUMNS
+                    " FROM objects o WHERE (o.account_id, o.id) > ($1, $2) AND o.state <> 'gone'"
+                    " ORDER BY o.account_id, o.id LIMIT $3"};
 // Index objects_key.
 constexpr Statement select_known{"objects_known_keys",
                                  "SELECT o.key FROM unnest($1::text[]) AS k (key)"
@@ -67,7 +66,8 @@ ObjectRow object_of(const pqxx::row& row) {
           .state = row[3].as<std::string>(),
           .size = row[4].as<std::uint64_t>(),
           .etag = row[5].as<std::string>(),
-          .upload = row[6].as<std::string>()};
+          .upload = row[6].as<std::string>(),
+          .sha256 = sha256_of(row[7])};
 }
 
 std::vector<ObjectRow> all_objects(const pqxx::result& rows) {
@@ -116,8 +116,8 @@ void Objects::discard(AccountId account, const std::vector<ObjectId>& ids) {
 
 std::optional<ObjectRow> Objects::find_duplicate(AccountId account, const Sha256& sha256,
                                                  std::uint64_t size) {
-  const auto rows = transaction_.inner().run(select_duplicate, account, bytea_text(sha256),
-                                             signed_size(size));
+  const auto rows =
+      transaction_.inner().run(select_duplicate, account, bytea_text(sha256), signed_size(size));
   if (rows.empty()) return std::nullopt;
   return object_of(rows[0]);
 }

@@ -21,6 +21,7 @@ struct ObjectRow {
   std::uint64_t size = 0;
   std::string etag;
   std::string upload;  ///< the store's multipart upload id, while there is one
+  std::optional<Sha256> sha256;
 };
 
 /// Rows of `objects`: each is committed before the first byte of its object is sent. All times are

@@ -16,12 +16,13 @@ namespace sftpd::admin {
 struct BackendOptions {
   metadata::Database::Options database;  ///< `url` is not used with `embedded`
   std::filesystem::path embedded;        ///< a private cluster's directory; empty: none
-  std::variant<storage::s3::S3ObjectStore::Options, storage::local::LocalObjectStore::Options> store;
-  metadata::Observer* observer = nullptr;  ///< of the database; outlives the backends
+  std::variant<storage::s3::S3ObjectStore::Options, storage::local::LocalObjectStore::Options>
+      store;
+  metadata::Observer* database_observer = nullptr;  ///< may be null; outlives the backends
 };
 
-/// The database and the object store, each opened when first asked for. Not for several threads at
-/// once, except stop_embedded_at_once(); what it hands out is.
+/// The database and the object store, each opened when first asked for. Used by one thread; what it
+/// hands out is for any. A private cluster ends with the process, however that ends.
 class Backends {
  public:
   explicit Backends(BackendOptions options);
@@ -40,12 +41,9 @@ class Backends {
   /// Closes the database and the store; stops the private cluster if this process started it.
   void close();
 
-  /// For a program that has no time left: ends the private cluster without waiting.
-  void stop_embedded_at_once() noexcept;
-
  private:
   BackendOptions options_;
-  std::unique_ptr<metadata::PostgresProcess> postgres_;
+  std::unique_ptr<metadata::EmbeddedPostgres> postgres_;
   std::unique_ptr<metadata::Database> database_;
   std::unique_ptr<storage::ObjectStore> store_;
   bool migrated_ = false;

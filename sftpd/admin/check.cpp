@@ -1,0 +1,39 @@
+#include <fmt/format.h>
+
+#include "metadata/migrations/migrator.h"
+#include "sftpd/admin/commands.h"
+
+namespace sftpd::admin {
+namespace {
+
+std::string check_database(Context& context) {
+  const auto pending = metadata::pending(context.backends().database());
+  if (pending.empty()) return "answers, its tables are up to date";
+  return fmt::format("answers; {} migrations will run at the next start", pending.size());
+}
+
+}  // namespace
+
+Action declare_check(CLI::App& /*app*/) {
+  return [](Context& context) {
+    int failed = 0;
+    auto attempt = [&failed](const Check& check) {
+      try {
+        fmt::print("ok      {}: {}\n", check.name, check.run());
+      } catch (const std::exception& error) {
+        fmt::print("FAILED  {}: {}\n", check.name, error.what());
+        ++failed;
+      }
+    };
+    attempt({"settings", [&] {
+               context.options();
+               return fmt::format("{} is valid", context.config_file());
+             }});
+    if (failed > 0) return 1;
+    attempt({"database", [&] { return check_database(context); }});
+    for (const Check& check : context.options().checks) attempt(check);
+    return failed == 0 ? 0 : 1;
+  };
+}
+
+}  // namespace sftpd::admin

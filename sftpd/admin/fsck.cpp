@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <CLI/Validators.hpp>
+#include <chrono>
+#include <memory>
+
+#include "metadata/repositories/consistency.h"
+#include "metadata/repositories/objects.h"
+#include "sftpd/admin/commands.h"
+#include "sftpd/admin/fsck/database_scan.h"
+#include "sftpd/admin/fsck/report.h"
+#include "sftpd/admin/fsck/store_scan.h"
+#include "sftpd/jobs/collect_garbage.h"
+
+namespace sftpd::admin {
+namespace {
+
+using fsck::Kind;
+using fsck::Report;
+
+struct Arguments {
+  bool checksum = false;
+  bool repair = false;
+  int delete_unknown_days = 0;
+};
+
+/// What a repair may do without being able to lose anything: rows that can be computed from others,
+/// and what the collector would do anyway. Objects that are missing or damaged need a backup;
+/// unknown ones are only deleted when asked for by name (--delete-unknown).
+void repair(Context& context) {
+  const int mended = context.database().transact(
+      [](metadata::Transaction& tx) { return metadata::Consistency(tx).repair(); });
+  fmt::print("repair: {} rows put right\n", mended);
+  int deleted = 0;
+  jobs::Progress progress{.done = 0, .more = true};
+  while (progress.more) {
+    progress = jobs::collect_garbage(context.database(), context.store(), context.options().collect,
+                                     std::stop_token());
+    deleted += progress.done;
+  }
+  fmt::print("repair: {} objects collected\n", deleted);
+}
+
+/// After a database was restored from a backup, every newer object looks unknown, and is the only
+/// copy of somebody's file. So a store in which much is unknown is not touched.
+void delete_unknown(Context& context, const Report& report,
+                    const std::vector<storage::ObjectKey>& old) {
+  if (report.count(Kind::key_unknown) * 10 > report.objects()) {
+    throw Failure(
+        "more than a tenth of the objects is unknown: this looks like another database, or one "
+        "restored from a backup. Nothing was deleted");
+  }
+  for (const auto& key : old) context.store().remove(key).get();
+  fmt::print("deleted {} unknown objects\n", old.size());
+}
+
+void print_summary(const Report& report) {
+  fmt::print("{} objects checked", report.objects());
+  if (const auto waiting = report.count(Kind::waiting)) {
+    fmt::print(", {} more are being uploaded or wait for the collector", waiting);
+  }
+  fmt::print("\n");
+  const std::pair<Kind, const char*> lines[] = {
+      {Kind::object_missing, "missing in the store: restore them from a backup of the bucket"},
+      {Kind::object_size, "of the wrong size: restore them from a backup of the bucket"},
+      {Kind::object_damaged, "damaged: restore them from a backup of the bucket"},
+      {Kind::object_unreadable, "not checked, since the store failed: run fsck again"},
+      {Kind::key_unknown, "unknown to the database: see --delete-unknown"},
+      {Kind::rows_contradict, "contradictions in the database: see --repair"},
+  };
+  for (const auto& [kind, text] : lines) {
+    if (const auto count = report.count(kind)) fmt::print("{} {}\n", count, text);
+  }
+  fmt::print("{}\n", report.problems() == 0 ? "clean" : "not clean");
+}
+
+Report scan(Context& context, const Arguments& arguments, std::vector<storage::ObjectKey>& old) {
+  Report report([](const std::string& line) { fmt::print("{}\n", line); });
+  fsck::check_rows(context.database(), report);
+  fsck::check_objects(context.database(), context.store(), arguments.checksum, report);
+  old = fsck::find_unknown(context.database(), context.store(), context.options().key_prefix,
+                           std::chrono::days{arguments.delete_unknown_days}, report);
+  return report;
+}
+
+int run(Context& context, const Arguments& arguments) {
+  if (arguments.repair) repair(context);
+  std::vector<storage::ObjectKey> old;
+  const Report report = scan(context, arguments, old);
+  print_summary(report);
+  if (arguments.delete_unknown_days > 0) delete_unknown(context, report, old);
+  return report.problems() == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+Action declare_fsck(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_flag("--checksum", arguments->checksum, "Also read every object and verify its SHA-256");
+  app.add_flag("--repair", arguments->repair,
+               "Put right what can be computed, and collect what is waiting, before checking");
+  app.add_option("--delete-unknown", arguments->delete_unknown_days,
+                 "Delete unknown objects that are older than so many days")
+      ->check(CLI::Range(1, 36'500));
+  return [arguments](Context& context) { return run(context, *arguments); };
+}
+
+}  // namespace sftpd::admin

@@ -1,0 +1,44 @@
+#include "sftpd/admin/fsck/store_scan.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "metadata/repositories/objects.h"
+
+namespace sftpd::admin::fsck {
+namespace {
+
+std::set<std::string> known_of(metadata::Database& database,
+                               const std::vector<storage::ListedObject>& objects) {
+  std::vector<std::string> keys;
+  for (const auto& object : objects) keys.push_back(object.key.text);
+  const auto known = database.query(
+      [&](metadata::Transaction& tx) { return metadata::Objects(tx).known_keys(keys); });
+  return {known.begin(), known.end()};
+}
+
+}  // namespace
+
+std::vector<storage::ObjectKey> find_unknown(metadata::Database& database,
+                                             storage::ObjectStore& store, const std::string& prefix,
+                                             std::chrono::seconds age, Report& report) {
+  constexpr std::size_t old_max = 100'000;
+  const auto limit = std::chrono::system_clock::now() - age;
+  std::vector<storage::ObjectKey> old;
+  std::string next;
+  do {
+    const storage::ListPage page = store.list(prefix.empty() ? "v1/" : prefix + "/v1/", next).get();
+    const auto known = known_of(database, page.objects);
+    for (const auto& object : page.objects) {
+      if (known.contains(object.key.text)) continue;
+      report.add(Kind::key_unknown,
+                 fmt::format("unknown object {} of {} bytes", object.key.text, object.size_bytes));
+      if (object.modified < limit && old.size() < old_max) old.push_back(object.key);
+    }
+    next = page.next;
+  } while (!next.empty());
+  return old;
+}
+
+}  // namespace sftpd::admin::fsck
