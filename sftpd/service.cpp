@@ -13,6 +13,7 @@
 #include "sftpd/process/file_limit.h"
 #include "sftpd/process/service_manager.h"
 #include "sftpd/process/stop_signals.h"
+#include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/vfs.h"
 
 namespace sftpd {
@@ -43,6 +44,9 @@ ssh::ServerOptions server_options(const ProgramOptions& options, vfs::FileSystem
   ssh::ServerOptions server = options.server;
   server.host_keys = ssh::HostKeys::load(options.host_keys);
   server.program_factory = program_factory(files);
+  // What clients may send ahead is memory for transfers too.
+  server.reserve_memory = [&files](std::size_t bytes) { return files.memory().try_reserve(bytes); };
+  server.release_memory = [&files](std::size_t bytes) { files.memory().release(bytes); };
   return server;
 }
 
