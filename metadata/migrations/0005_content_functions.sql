@@ -126,7 +126,7 @@ END $$;
 CREATE FUNCTION shoebox_prune(p_keep_seconds bigint, p_limit integer) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
-  at timestamptz := clock_timestamp();
+  present timestamptz := clock_timestamp();
   accounts_ bigint[];
   versions_ bigint[];
   object_accounts bigint[];
@@ -134,13 +134,12 @@ DECLARE
 BEGIN
   SELECT array_agg(v.account_id), array_agg(v.id) INTO accounts_, versions_
   FROM (SELECT account_id, id FROM versions
-        WHERE replaced_at <= at - p_keep_seconds * interval '1 second'
+        WHERE replaced_at <= present - p_keep_seconds * interval '1 second'
         ORDER BY replaced_at LIMIT p_limit FOR UPDATE SKIP LOCKED) v;
   DELETE FROM node_successors s USING (
     SELECT account_id, node_id FROM node_successors
-    WHERE node_successors.at <= shoebox_prune.at
-          - greatest(p_keep_seconds * interval '1 second', interval '7 days')
-    ORDER BY node_successors.at LIMIT p_limit FOR UPDATE SKIP LOCKED) old
+    WHERE at <= present - greatest(p_keep_seconds * interval '1 second', interval '7 days')
+    ORDER BY at LIMIT p_limit FOR UPDATE SKIP LOCKED) old
   WHERE s.account_id = old.account_id AND s.node_id = old.node_id;
   IF versions_ IS NULL THEN
     RETURN 0;
@@ -156,7 +155,7 @@ BEGIN
     PERFORM 1 FROM unnest(object_accounts, objects_) AS f (account_id, id)
     JOIN objects o ON o.account_id = f.account_id AND o.id = f.id
     ORDER BY o.account_id, o.id FOR UPDATE OF o;
-    UPDATE objects o SET state = 'dead', dead_at = at
+    UPDATE objects o SET state = 'dead', dead_at = present
     FROM unnest(object_accounts, objects_) AS f (account_id, id)
     WHERE o.account_id = f.account_id AND o.id = f.id AND o.state = 'live'
       AND NOT EXISTS (SELECT 1 FROM extents e

@@ -25,7 +25,7 @@ class ScratchServer {
     return server;
   }
 
-  const std::string url() const { return postgres_.url(); }
+  std::string url() const { return postgres_.url(); }
 
   void execute(const std::string& sql) {
     admin_->query([&](metadata::Transaction& tx) {
@@ -77,6 +77,13 @@ ScratchDatabase::ScratchDatabase(int connections_max, metadata::Observer* observ
     : ScratchDatabase(std::string(template_name), connections_max, observer) {}
 
 ScratchDatabase::ScratchDatabase(Empty) : ScratchDatabase(std::string("template1"), 16, nullptr) {}
+
+std::string ScratchDatabase::execute(const std::string& sql) {
+  return database_->query([&](metadata::Transaction& tx) {
+    const auto rows = tx.inner().script(sql);
+    return rows.empty() ? std::string() : std::string(rows[0][0].c_str());
+  });
+}
 
 ScratchDatabase::~ScratchDatabase() {
   database_.reset();

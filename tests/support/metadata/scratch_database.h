@@ -24,6 +24,9 @@ class ScratchDatabase {
   /// libpq's connection string, for pools of one's own and for programs under test.
   const std::string& url() const { return url_; }
 
+  /// Runs SQL behind the repositories' backs; the first field of its last result, or "".
+  std::string execute(const std::string& sql);
+
   /// The same server without our schema: for tests of the migrations.
   struct Empty {};
   explicit ScratchDatabase(Empty);

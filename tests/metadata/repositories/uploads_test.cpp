@@ -1,0 +1,96 @@
+#include "metadata/repositories/uploads.h"
+
+#include "tests/metadata/metadata_test.h"
+
+namespace metadata {
+namespace {
+
+using std::chrono::seconds;
+
+class UploadsRepository : public MetadataTest {
+ protected:
+  UploadsRepository() : file(make(root, "file").id) {}
+
+  ObjectId begin(const std::string& key, seconds lease) {
+    const ObjectId object = reserve(key, lease);
+    in([&](Repositories& r) {
+      r.uploads.begin(account, object, file, UserId{3}, "upload-" + key, 4096);
+    });
+    return object;
+  }
+  std::vector<UploadRow> claim(seconds lease, int limit = 100) {
+    return in([&](Repositories& r) { return r.uploads.claim_interrupted(lease, limit); });
+  }
+
+  NodeId file;
+};
+
+TEST_F(UploadsRepository, AnInterruptedOneComesWithItsParts) {
+  const ObjectId object = begin("key", seconds{0});
+  in([&](Repositories& r) {
+    r.uploads.add_part(account, object, {2, 200, "two"});
+    r.uploads.add_part(account, object, {1, 100, "one"});
+    r.uploads.add_part(account, object, {2, 250, "two again"});
+  });
+  const auto claimed = claim(seconds{60});
+  ASSERT_EQ(claimed.size(), 1U);
+  EXPECT_EQ(claimed[0].account, account);
+  EXPECT_EQ(claimed[0].object, object);
+  EXPECT_EQ(claimed[0].node, file);
+  EXPECT_EQ(claimed[0].user, UserId{3});
+  EXPECT_EQ(claimed[0].key, "key");
+  EXPECT_EQ(claimed[0].upload, "upload-key");
+  EXPECT_EQ(claimed[0].file_offset, 4096U);
+  ASSERT_EQ(claimed[0].parts.size(), 2U);
+  EXPECT_EQ(claimed[0].parts[0].etag, "one");
+  EXPECT_EQ(claimed[0].parts[1].number, 2);
+  EXPECT_EQ(claimed[0].parts[1].size, 250U);
+  EXPECT_TRUE(claim(seconds{60}).empty()) << "the first claim took the lease over";
+}
+
+TEST_F(UploadsRepository, ARunningOneIsLeftAlone) {
+  begin("key", seconds{60});
+  EXPECT_TRUE(claim(seconds{60}).empty());
+}
+
+TEST_F(UploadsRepository, EachIsClaimedByOneProcess) {
+  begin("a", seconds{0});
+  begin("b", seconds{0});
+  scratch.database().transact([&](Transaction& first) {
+    EXPECT_EQ(Uploads(first).claim_interrupted(seconds{60}, 1).size(), 1U);
+    EXPECT_EQ(claim(seconds{60}).size(), 1U);
+  });
+  EXPECT_TRUE(claim(seconds{60}).empty());
+}
+
+TEST_F(UploadsRepository, AnEndedOneIsForgotten) {
+  const ObjectId object = begin("key", seconds{0});
+  in([&](Repositories& r) {
+    r.uploads.add_part(account, object, {1, 100, "one"});
+    r.uploads.end(account, object);
+  });
+  EXPECT_TRUE(claim(seconds{60}).empty());
+  EXPECT_EQ(text("SELECT count(*) FROM upload_parts"), "0");
+}
+
+TEST_F(UploadsRepository, PublishingEndsIt) {
+  const ObjectId object = begin("key", seconds{60});
+  publish(whole(file, object, 100));
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+  EXPECT_EQ(text("SELECT upload FROM objects"), "");
+}
+
+TEST_F(UploadsRepository, TheCollectorEndsIt) {
+  const ObjectId object = begin("key", seconds{0});
+  in([](Repositories& r) { return r.objects.claim_for_deletion(seconds{0}, seconds{0}, 10); });
+  EXPECT_TRUE(claim(seconds{60}).empty());
+  EXPECT_EQ(code_of([&](Repositories& r) {
+              r.uploads.begin(account, object, file, UserId{3}, "upload", 0);
+            }),
+            ErrorCode::lease_lost);
+  EXPECT_EQ(code_of([&](Repositories& r) { r.uploads.add_part(account, object, {1, 1, "x"}); }),
+            ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace metadata
