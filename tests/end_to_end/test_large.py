@@ -105,7 +105,7 @@ def peak_memory():
 @pytest.mark.shoebox
 @pytest.mark.settings(transfer_memory_max="64MiB", read_cache_max="16MiB")
 def test_fifty_uploads_at_once_stay_within_the_memory_cap(own_server, tmp_path, peak_memory):
-    cap = (64 if own_server.kind == "minio" else 256) << 20
+    cap = 64 << 20
     size, uploads, connections = 8_000_000, 50, 10
     source = write_file(tmp_path / "source", content(size))
     peak = peak_memory(own_server.pid())

@@ -1,5 +1,6 @@
 """`shoebox quickstart`: everything in one folder, as someone trying it out has it."""
 
+import json
 import os
 import pathlib
 import signal
@@ -17,6 +18,13 @@ class QuickstartServer(Server):
         self.program = os.environ["SHOEBOX_PROGRAM"]
         self.folder_of_data = self.folder / "data"
         self._process = processes.Process(self.start_command(), self.folder / "shoebox.log")
+        if self.extra_settings:  # Quickstart leaves a file alone that is there. JSON is YAML.
+            self.folder_of_data.mkdir()
+            keys = [f"host_keys/ssh_host_{name}_key" for name in ("ed25519", "ecdsa", "rsa")]
+            (self.folder_of_data / "shoebox.yaml").write_text(json.dumps({
+                "listen": [f"{self.host}:{self.port}"], "host_keys": keys,
+                "database": {"embedded": "postgres"},
+                "storage": {"backend": "local", "directory": "objects"}} | self.extra_settings))
 
     def start_command(self):
         return [self.program, "quickstart", "--data", self.folder_of_data,
