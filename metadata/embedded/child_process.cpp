@@ -74,15 +74,18 @@ void reset_signals() noexcept {
 }
 
 [[noreturn]] void run_child(char** arguments, char** environment, const Identity& identity,
-                            int output, int death_signal, pid_t parent) noexcept {
+                            int output, int folder, int death_signal, pid_t parent) noexcept {
   setsid();
   reset_signals();
   const int nothing = open("/dev/null", O_RDONLY);
+  // Copies above the numbers that are about to be taken.
+  output = fcntl(output, F_DUPFD, 4);
+  folder = fcntl(folder, F_DUPFD, 4);
   if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-      dup2(output, STDERR_FILENO) < 0) {
+      dup2(output, STDERR_FILENO) < 0 || dup2(folder, 3) < 0) {
     _exit(127);
   }
-  close_range(3, UINT_MAX, 0);
+  close_range(4, UINT_MAX, 0);
   umask(077);
   if (chdir("/") != 0) give_up("chdir");
   if (!become(identity)) give_up("setuid");
@@ -117,7 +120,7 @@ Identity identity_for(const std::string& data) {
 }
 
 pid_t launch(const std::vector<std::string>& command, const Identity& identity, int output,
-             int death_signal) {
+             int folder, int death_signal) {
   auto words = command;
   auto environment = child_environment();
   const auto arguments = pointers_to(words);
@@ -126,7 +129,7 @@ pid_t launch(const std::vector<std::string>& command, const Identity& identity, 
   const pid_t child = fork();
   if (child == 0) {
     run_child(const_cast<char**>(arguments.data()), const_cast<char**>(variables.data()), identity,
-              output, death_signal, parent);
+              output, folder, death_signal, parent);
   }
   if (child < 0) throw Error(ErrorCode::unavailable, "fork: " + std::string(strerror(errno)));
   return child;
@@ -139,8 +142,7 @@ int wait_for(pid_t child) {
   return status;
 }
 
-std::string first_closed_folder(const std::vector<std::string>& folders,
-                                const Identity& identity) {
+std::string first_closed_folder(const std::vector<std::string>& folders, const Identity& identity) {
   const pid_t child = fork();
   if (child == 0) {
     if (!become(identity)) _exit(255);

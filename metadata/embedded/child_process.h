@@ -16,16 +16,20 @@ struct Identity {
   bool differs = false;  ///< from us: the child must change to it (only root can)
 };
 
-/// PostgreSQL refuses to run as root. So: ourselves, unless we are root; then the owner of `data` if
-/// that exists, else the user `postgres`, else `nobody`. Throws Error.
+/// PostgreSQL refuses to run as root. So: ourselves, unless we are root; then the owner of `data`
+/// if that exists, else the user `postgres`, else `nobody`. Throws Error.
 Identity identity_for(const std::string& data);
 
 /// Starts `command` (an absolute path and its arguments) in a session of its own, so that a
-/// terminal's Ctrl-C does not reach it, with `output` as its standard output and error and no other
-/// descriptor of ours. `death_signal`: what it gets when the calling thread ends; 0: nothing.
+/// terminal's Ctrl-C does not reach it, with `output` as its standard output and error, `folder` as
+/// its descriptor 3, and no other descriptor of ours. `death_signal`: what it gets when the calling
+/// thread ends; 0: nothing.
 /// The caller must wait for it. Throws Error if there is no process to be had.
 pid_t launch(const std::vector<std::string>& command, const Identity& identity, int output,
-             int death_signal);
+             int folder, int death_signal);
+
+/// How such a child names its `folder`, even if it may not enter a folder above it.
+inline constexpr char passed_folder[] = "/proc/self/fd/3";
 
 /// Waits for a child; what waitpid() says.
 int wait_for(pid_t child);

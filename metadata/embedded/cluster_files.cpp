@@ -151,7 +151,8 @@ void remove_socket_directory(const std::string& directory, const Identity& owner
 
 std::string configuration(const std::string& directory, const std::string& socket_directory,
                           int connections_max, bool durable) {
-  std::string text = "# Written by shoebox at every start. Put your own settings into local.conf.\n";
+  std::string text =
+      "# Written by shoebox at every start. Put your own settings into local.conf.\n";
   const auto set = [&](const std::string& name, const std::string& value) {
     text += name + " = " + value + "\n";
   };

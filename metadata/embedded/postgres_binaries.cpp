@@ -86,8 +86,8 @@ PostgresBinaries find_postgres(const std::string& wanted, int major) {
   }
   if (best.major != 0) return best;
   const std::string package = major == 0 ? "postgresql" : "postgresql-" + std::to_string(major);
-  const std::string why = major == 0 ? "" : " This database was made by version " +
-                                                std::to_string(major) + ".";
+  const std::string why =
+      major == 0 ? "" : " This database was made by version " + std::to_string(major) + ".";
   throw Error(ErrorCode::invalid, "PostgreSQL's server programs (initdb, postgres) are not here." +
                                       why + " Install them: apt-get install " + package);
 }

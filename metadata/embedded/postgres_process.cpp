@@ -50,7 +50,8 @@ bool wait_until(seconds limit, const std::function<bool()>& answer) {
 class Descriptor {
  public:
   Descriptor() = default;
-  Descriptor(const std::string& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC, 0600)) {
+  Descriptor(const std::string& path, int flags)
+      : fd_(open(path.c_str(), flags | O_CLOEXEC, 0600)) {
     if (fd_ < 0) {
       throw Error(ErrorCode::invalid, "cannot open " + path + ": " + strerror(errno));
     }
@@ -131,8 +132,8 @@ void stop_leftovers(const std::string& data) {
   throw Error(ErrorCode::unavailable, "an old PostgreSQL still runs in " + data);
 }
 
-/// After that: PostgreSQL itself deals with a pid file whose process is dead, but not with one whose
-/// number now belongs to a stranger.
+/// After that: PostgreSQL itself deals with a pid file whose process is dead, but not with one
+/// whose number now belongs to a stranger.
 void remove_misleading_pid_file(const std::string& data) {
   const auto file = read_postmaster_file(data);
   if (file && (kill(file->pid, 0) == 0 || errno == EPERM)) {
@@ -163,10 +164,12 @@ class EmbeddedPostgres::Server {
   std::string data() const { return options_.directory + "/data"; }
   std::string log_path() const { return options_.directory + "/postgresql.log"; }
 
+  std::string as_server_sees(const std::string& path) const;
+
   bool take_lock();
   bool use_foreign_server();
   void start_own_server();
-  void make_directory(const Identity& identity) const;
+  void make_directory(const Identity& identity);
   void make_cluster(const PostgresBinaries& binaries, const Identity& identity) const;
   void write_settings(const Identity& identity) const;
   Descriptor open_log() const;
@@ -178,6 +181,8 @@ class EmbeddedPostgres::Server {
 
   Options options_;
   Descriptor lock_;
+  Descriptor folder_;    // options_.directory, for the server
+  bool hidden_ = false;  // the server's user may not enter a folder above it
   std::string socket_directory_;
   Identity identity_;
 
@@ -203,12 +208,11 @@ void EmbeddedPostgres::Server::start() {
   fs::create_directory(options_.directory, ignored);
   bool foreign = false;
   // Another process may be about to start the server, or to end.
-  const bool decided = wait_until(options_.start_timeout, [&] {
-    return take_lock() || (foreign = use_foreign_server());
-  });
+  const bool decided = wait_until(options_.start_timeout,
+                                  [&] { return take_lock() || (foreign = use_foreign_server()); });
   if (!decided) {
-    throw Error(ErrorCode::unavailable,
-                "another process holds " + options_.directory + ", but its PostgreSQL does not answer");
+    throw Error(ErrorCode::unavailable, "another process holds " + options_.directory +
+                                            ", but its PostgreSQL does not answer");
   }
   if (foreign) return;
   try {
@@ -231,7 +235,18 @@ bool EmbeddedPostgres::Server::use_foreign_server() {
   const auto file = read_postmaster_file(data());
   if (!file || !file->ready || file->socket_directory.empty()) return false;
   socket_directory_ = file->socket_directory;
+  if (socket_directory_.starts_with(passed_folder)) {
+    socket_directory_.replace(0, std::strlen(passed_folder), options_.directory);
+  }
   return true;
+}
+
+/// PostgreSQL changes into its data directory by its whole path. Root's own folders, /root above
+/// all, are closed to its user: then it goes through the descriptor that we pass on.
+std::string EmbeddedPostgres::Server::as_server_sees(const std::string& path) const {
+  const std::string& whole = options_.directory;
+  if (!hidden_ || (path != whole && !path.starts_with(whole + "/"))) return path;
+  return passed_folder + path.substr(options_.directory.size());
 }
 
 void EmbeddedPostgres::Server::start_own_server() {
@@ -249,22 +264,18 @@ void EmbeddedPostgres::Server::start_own_server() {
 }
 
 /// The directory stays ours; its user may only pass through to data/ and socket/.
-void EmbeddedPostgres::Server::make_directory(const Identity& identity) const {
+void EmbeddedPostgres::Server::make_directory(const Identity& identity) {
   Identity self;
   self.uid = geteuid();
   self.gid = getegid();
   make_folder(options_.directory, identity.differs ? 0711 : 0700, self);
+  folder_ = Descriptor(options_.directory, O_PATH | O_DIRECTORY);
   if (!identity.differs) return;
   std::vector<std::string> folders;
   for (fs::path path = options_.directory; path != path.root_path(); path = path.parent_path()) {
     folders.insert(folders.begin(), path.string());
   }
-  const std::string closed = first_closed_folder(folders, identity);
-  if (closed.empty()) return;
-  throw Error(ErrorCode::invalid,
-              "PostgreSQL does not run as root but as user " + identity.name +
-                  ", who may not enter " + closed + ": choose a data directory elsewhere (such as "
-                  "/var/lib/shoebox), or run: chmod o+x " + closed);
+  hidden_ = !first_closed_folder(folders, identity).empty();
 }
 
 /// initdb works beside the place, so that a cluster is there whole or not at all.
@@ -274,14 +285,21 @@ void EmbeddedPostgres::Server::make_cluster(const PostgresBinaries& binaries,
   std::error_code ignored;
   fs::remove_all(draft, ignored);
   make_folder(draft, 0700, identity);
-  std::vector<std::string> command = {binaries.folder + "/initdb", "-D", draft, "-U", "shoebox",
-                                      "--encoding=UTF8", "--locale=C", "--auth-local=peer",
+  std::vector<std::string> command = {binaries.folder + "/initdb",
+                                      "-D",
+                                      as_server_sees(draft),
+                                      "-U",
+                                      "shoebox",
+                                      "--encoding=UTF8",
+                                      "--locale=C",
+                                      "--auth-local=peer",
                                       "--auth-host=reject"};
   if (!options_.durable) command.emplace_back("--no-sync");
   const Descriptor log = open_log();
-  const int status = wait_for(launch(command, identity, log.get(), 0));
+  const int status = wait_for(launch(command, identity, log.get(), folder_.get(), 0));
   if (status != 0) {
-    throw Error(ErrorCode::invalid, "initdb failed, see " + log_path() + ":\n" + tail_of(log_path()));
+    throw Error(ErrorCode::invalid,
+                "initdb failed, see " + log_path() + ":\n" + tail_of(log_path()));
   }
   fs::remove(data(), ignored);  // An empty one may be there.
   if (rename(draft.c_str(), data().c_str()) != 0) {
@@ -292,8 +310,8 @@ void EmbeddedPostgres::Server::make_cluster(const PostgresBinaries& binaries,
 void EmbeddedPostgres::Server::write_settings(const Identity& identity) const {
   const std::string& directory = options_.directory;
   write_file(directory + "/postgresql.conf",
-             configuration(directory, socket_directory_, options_.connections_max,
-                           options_.durable));
+             configuration(as_server_sees(directory), as_server_sees(socket_directory_),
+                           options_.connections_max, options_.durable));
   write_file(directory + "/pg_hba.conf", access_rules());
   std::vector<std::string> users = {"root"};
   if (own_name() != "root") users.push_back(own_name());
@@ -314,16 +332,15 @@ Descriptor EmbeddedPostgres::Server::open_log() const {
 
 void EmbeddedPostgres::Server::run(const PostgresBinaries& binaries, const Identity& identity) {
   const std::vector<std::string> command = {
-      binaries.folder + "/postgres", "-D", data(), "-c",
-      "config_file=" + options_.directory + "/postgresql.conf"};
+      binaries.folder + "/postgres", "-D", as_server_sees(data()), "-c",
+      "config_file=" + as_server_sees(options_.directory + "/postgresql.conf")};
   const Descriptor log = open_log();
   std::unique_lock guard(mutex_);
   child_ = 0;
   ended_ = false;
   trouble_.clear();
-  keeper_ = std::thread([this, command, identity, output = log.get()] {
-    keep(command, identity, output);
-  });
+  keeper_ = std::thread(
+      [this, command, identity, output = log.get()] { keep(command, identity, output); });
   changed_.wait(guard, [this] { return child_ > 0 || ended_; });
   if (!trouble_.empty()) throw Error(ErrorCode::unavailable, trouble_);
 }
@@ -338,7 +355,7 @@ void EmbeddedPostgres::Server::keep(const std::vector<std::string>& command,
   {
     const std::lock_guard guard(mutex_);
     try {
-      child_ = child = launch(command, identity, output, SIGINT);
+      child_ = child = launch(command, identity, output, folder_.get(), SIGINT);
     } catch (const Error& error) {
       trouble_ = error.what();
       ended_ = true;
@@ -364,8 +381,8 @@ void EmbeddedPostgres::Server::wait_until_ready() {
     const auto file = read_postmaster_file(data());
     return file && file->ready && file->pid == child_;
   };
-  const bool answered = wait_until(options_.start_timeout,
-                                   [&] { return is_ready() || !is_running(); });
+  const bool answered =
+      wait_until(options_.start_timeout, [&] { return is_ready() || !is_running(); });
   if (answered && is_running()) return;
   throw Error(ErrorCode::unavailable,
               "PostgreSQL did not start, see " + log_path() + ":\n" + tail_of(log_path()));
@@ -377,9 +394,9 @@ bool EmbeddedPostgres::Server::ended_within(seconds limit) {
 }
 
 void EmbeddedPostgres::Server::end_child() {
-  for (const auto& [number, patience] : {std::pair{SIGINT, fast_shutdown},
-                                         std::pair{SIGQUIT, immediate_shutdown},
-                                         std::pair{SIGKILL, immediate_shutdown}}) {
+  for (const auto& [number, patience] :
+       {std::pair{SIGINT, fast_shutdown}, std::pair{SIGQUIT, immediate_shutdown},
+        std::pair{SIGKILL, immediate_shutdown}}) {
     {
       const std::lock_guard guard(mutex_);
       if (!ended_ && child_ > 0) kill(child_, number);

@@ -17,10 +17,10 @@ namespace metadata {
 class EmbeddedPostgres {
  public:
   struct Options {
-    std::string directory;      ///< made if missing; its parents must exist
-    int connections_max = 40;   ///< of the server; at least what all pools together may open
-    bool durable = true;        ///< false loses data when the machine crashes: for tests
-    std::string binaries;       ///< the folder of initdb and postgres; empty: looks for the newest
+    std::string directory;     ///< made if missing; its parents must exist
+    int connections_max = 40;  ///< of the server; at least what all pools together may open
+    bool durable = true;       ///< false loses data when the machine crashes: for tests
+    std::string binaries;      ///< the folder of initdb and postgres; empty: looks for the newest
     std::chrono::seconds start_timeout{300};  ///< crash recovery takes as long as it takes
   };
 
@@ -29,16 +29,17 @@ class EmbeddedPostgres {
   EmbeddedPostgres(const EmbeddedPostgres&) = delete;
   EmbeddedPostgres& operator=(const EmbeddedPostgres&) = delete;
 
-  /// Makes the cluster if there is none, starts the server and waits until it answers. A server that
-  /// a killed process left behind is stopped first. If another living process runs the server of
-  /// this directory, we use that one, and stop() leaves it alone.
-  /// Throws metadata::Error: invalid with what to do about it, or unavailable.
+  /// Makes the cluster if there is none, starts the server and waits until it answers. A server
+  /// that a killed process left behind is stopped first. If another living process runs the server
+  /// of this directory, we use that one, and stop() leaves it alone. Throws metadata::Error:
+  /// invalid with what to do about it, or unavailable.
   void start();
 
   /// libpq's connection string of the database; valid after start(). Holds no secret.
   std::string url() const;
 
-  /// Stops the server if we started it: fast, then after 4 s at once. Does nothing if it is stopped.
+  /// Stops the server if we started it: fast, then after 4 s at once. Does nothing if it is
+  /// stopped.
   void stop();
 
   /// Whether the server that we started is running.
