@@ -36,14 +36,17 @@ admin::Options load(const std::string& config_file) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Shoebox: an SFTP server that keeps files in S3 and everything about them in "
-               "PostgreSQL", "shoebox");
+  CLI::App app(
+      "Shoebox: an SFTP server that keeps files in S3 and everything about them in "
+      "PostgreSQL",
+      "shoebox");
   app.set_version_flag("--version", "shoebox " SHOEBOX_VERSION);
   std::string config_file = "/etc/shoebox/shoebox.yaml";
   std::string log_level;
   app.fallthrough();
   app.add_option("--config", config_file, "Configuration file")
-      ->envname("SHOEBOX_CONFIG")->capture_default_str();
+      ->envname("SHOEBOX_CONFIG")
+      ->capture_default_str();
   app.add_option("--log-level", log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 
@@ -53,8 +56,8 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   // The administrator's commands speak for themselves; those that serve start the log again.
-  log::start(log::Options::from_environment(
-      log::parse_level(log_level.empty() ? "warning" : log_level)));
+  log::start(
+      log::Options::from_environment(log::parse_level(log_level.empty() ? "warning" : log_level)));
   admin::Context context(config_file, log_level, load);
   return action(context);
 }

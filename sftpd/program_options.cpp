@@ -123,7 +123,8 @@ void set_server(const Settings& settings, ProgramOptions& options) {
 
 std::string check_host_keys(const std::vector<std::filesystem::path>& files) {
   std::string found;
-  for (const ssh::HostKey& key : ssh::HostKeys::load(files).keys()) {
+  const ssh::HostKeys loaded = ssh::HostKeys::load(files);
+  for (const ssh::HostKey& key : loaded.keys()) {
     found += fmt::format("{}{} {}", found.empty() ? "" : ", ", key.type, key.fingerprint);
   }
   return found;
@@ -158,8 +159,7 @@ admin::Options admin_options(const ProgramOptions& options) {
   result.collect = options.jobs.collect;
   result.checks = {
       {"host keys", [files = options.host_keys] { return check_host_keys(files); }},
-      {"open files",
-       [most = options.server.connections_max] { return check_file_limit(most); }},
+      {"open files", [most = options.server.connections_max] { return check_file_limit(most); }},
   };
   return result;
 }

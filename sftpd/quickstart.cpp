@@ -53,11 +53,11 @@ void make_directory(const fs::path& directory) {
         fmt::format("cannot make the directory {}: {}", directory.string(), error.message()));
   }
   if (::access(directory.c_str(), W_OK | X_OK) != 0) {
-    throw admin::Failure(fmt::format("the directory {} is not writable for this user",
-                                     directory.string()));
+    throw admin::Failure(
+        fmt::format("the directory {} is not writable for this user", directory.string()));
   }
-  const auto pass = ::geteuid() == 0 ? fs::perms::group_exec | fs::perms::others_exec
-                                     : fs::perms::none;
+  const auto pass =
+      ::geteuid() == 0 ? fs::perms::group_exec | fs::perms::others_exec : fs::perms::none;
   fs::permissions(directory, fs::perms::owner_all | pass);
 }
 
@@ -103,9 +103,8 @@ UserOutcome prepare_user(metadata::Database& database, const Arguments& argument
       throw admin::Failure(fmt::format("{} holds no possible password", arguments.password_file));
     }
   }
-  const auto user = database.query([&](metadata::Transaction& tx) {
-    return metadata::Users(tx).find(arguments.user);
-  });
+  const auto user = database.query(
+      [&](metadata::Transaction& tx) { return metadata::Users(tx).find(arguments.user); });
   if (!user) return add_user(database, arguments, given);
   if (given.empty()) {
     return {"", fmt::format("as before (change it: shoebox user passwd {} --config {})",
@@ -133,18 +132,20 @@ void print_welcome(const ProgramOptions& options, const Arguments& arguments,
   const std::string bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
   fmt::print("\nShoebox is ready at {}:{}\n", bracketed, port);
   fmt::print("  user      {}\n", user);
-  fmt::print("  password  {}\n",
-             outcome.password.empty() ? outcome.remark
-                                      : outcome.password + "   (shown only this once)");
-  for (const ssh::HostKey& key : ssh::HostKeys::load(options.host_keys).keys()) {
+  fmt::print("  password  {}\n", outcome.password.empty()
+                                     ? outcome.remark
+                                     : outcome.password + "   (shown only this once)");
+  const ssh::HostKeys host_keys = ssh::HostKeys::load(options.host_keys);
+  for (const ssh::HostKey& key : host_keys.keys()) {
     fmt::print("  host key  {} {}\n", key.fingerprint, key.type);
   }
   fmt::print("\nTry one of these in another terminal:\n");
   fmt::print("  sftp -P {} {}@{}\n", port, user, bracketed);
   fmt::print("  scp -P {} -r PHOTOS {}@{}:\n", port, user, bracketed);
   fmt::print("  mkdir -p ~/shoebox && sshfs -p {} {}@{}:/ ~/shoebox\n", port, user, bracketed);
-  fmt::print("  rclone copy -P PHOTOS ':sftp,host=\"{}\",port={},user={},ask_password=true:PHOTOS'\n",
-             host, port, user);
+  fmt::print(
+      "  rclone copy -P PHOTOS ':sftp,host=\"{}\",port={},user={},ask_password=true:PHOTOS'\n",
+      host, port, user);
   fmt::print("Add users:  shoebox user add NAME --config {}\n", config.string());
   fmt::print("Stop it:    Ctrl-C\n\n");
   std::fflush(stdout);
