@@ -5,23 +5,14 @@ import pytest
 from support import processes
 from support.content import content, write_file
 from support.openssh_client import sftp
-from support.raw_sftp import (CLOSE, F_APPEND, F_CREAT, F_TRUNC, F_WRITE, NO_SUCH_FILE, OK, STAT,
+from support.raw_sftp import (CLOSE, F_CREAT, F_TRUNC, F_WRITE, NO_SUCH_FILE, OK, STAT,
                               STATUS, WRITE, U64)
+from support.sessions import assert_clean, connected
 from support.uploads import SlowUpload
 
 pytestmark = pytest.mark.minio
 
 NEW = F_WRITE | F_CREAT | F_TRUNC
-
-
-def connected(server):
-    transport = server.transport()
-    return transport, server.raw_sftp(transport)
-
-
-def assert_clean(server):
-    done = server.fsck()
-    assert done.status == 0, done.output
 
 
 def put_until_it_works(server, source, target):

@@ -146,7 +146,7 @@ def test_readers_that_ask_for_everything_at_once_cost_little_memory(server, raw,
     readers = []
     for _ in range(8):
         reader = server.raw_sftp(transport)
-        handle = reader.open(f"{remote}/file", 1)
+        handle = reader.open(f"{remote}/file", F_READ)
         for _ in range(4):
             for offset in range(0, 30_000_000, 32_768):
                 reader.send(READ, handle, U64(offset), 32_768)

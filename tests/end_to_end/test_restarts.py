@@ -9,25 +9,12 @@ from support import processes
 from support.content import content, write_file
 from support.openssh_client import sftp
 from support.raw_sftp import F_CREAT, F_TRUNC, F_WRITE, WRITE, Attrs, U64
+from support.sessions import assert_clean, connected
 from support.uploads import SlowUpload
 
 pytestmark = pytest.mark.shoebox
 
 NEW = F_WRITE | F_CREAT | F_TRUNC
-
-
-def connected(server):
-    transport = server.transport()
-    return transport, server.raw_sftp(transport)
-
-
-def host_key(server):
-    return server.transport().get_remote_server_key().get_fingerprint()
-
-
-def assert_clean(server):
-    done = server.fsck()
-    assert done.status == 0, done.output
 
 
 def test_a_second_start_keeps_everything(own_server, tmp_path):

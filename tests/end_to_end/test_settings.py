@@ -5,20 +5,11 @@ import pytest
 from support import processes
 from support.content import content
 from support.raw_sftp import F_APPEND, F_CREAT, F_TRUNC, F_WRITE
+from support.sessions import assert_clean, connected
 
 pytestmark = pytest.mark.shoebox
 
 NEW = F_WRITE | F_CREAT | F_TRUNC
-
-
-def connected(server):
-    transport = server.transport()
-    return transport, server.raw_sftp(transport)
-
-
-def assert_clean(server):
-    done = server.fsck()
-    assert done.status == 0, done.output
 
 
 @pytest.mark.settings(inline_max="0", part_size="5MiB")
