@@ -83,7 +83,9 @@ std::optional<milliseconds> RetryPolicy::delay(int attempts, milliseconds elapse
       std::min(static_cast<double>(options_.delay_max.count()),
                static_cast<double>(options_.delay_first.count()) * std::exp2(attempts - 1));
   const milliseconds jittered{static_cast<long>(ceiling * random_())};
-  const milliseconds wait = std::max(jittered, wished.value_or(milliseconds(0)));
+  // A wish is advice: MinIO, starting, asks for a minute and is ready in a second.
+  const milliseconds wish = std::min(wished.value_or(milliseconds(0)), options_.delay_max);
+  const milliseconds wait = std::max(jittered, wish);
   // A first attempt that took all the time (a long Complete) still deserves a second look.
   if (attempts > 1 && elapsed + wait > options_.total_max) return std::nullopt;
   if (wait > options_.total_max) return std::nullopt;

@@ -36,8 +36,8 @@ class RetryPolicy {
   RetryPolicy(Options options, std::function<double()> random);
   explicit RetryPolicy(Options options);
 
-  /// The wait after attempt number `attempts` (from 1), `elapsed` after the first began. Nothing:
-  /// give up.
+  /// The wait after attempt number `attempts` (from 1), `elapsed` after the first began: at least
+  /// what the store `wished`, at most delay_max. Nothing: give up.
   std::optional<std::chrono::milliseconds> delay(
       int attempts, std::chrono::milliseconds elapsed,
       std::optional<std::chrono::milliseconds> wished) const;

@@ -22,9 +22,8 @@ enum class PayloadSigning {
 /// An ObjectStore on one bucket of any S3-compatible service.
 ///
 /// Callbacks of its futures run on one thread that does all transfers: see Future::on_ready.
-/// An answer of put(), complete_upload() has the metadata that were given, not fetched: for
-/// complete_upload() that is `oid` alone. A get() that would answer more than get_size_max bytes
-/// throws rejected.
+/// complete_upload() always looks at the object it made (one HEAD), and needs its `oid`. A get()
+/// that would answer more than get_size_max bytes throws rejected.
 /// Buckets should not be versioned: there remove() only hides an object.
 class S3ObjectStore final : public ObjectStore {
  public:

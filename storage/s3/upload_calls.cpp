@@ -100,19 +100,12 @@ Future<ObjectInfo> S3ObjectStore::Calls::complete_upload(const ObjectKey& key,
   return future;
 }
 
-// A Complete that ran twice (after a lost answer) finds no upload the second time, and one that
-// was given up may have worked. The object itself decides: that it exists proves nothing, its
-// size and our token do.
+// A Complete that ran twice (after a lost answer) finds no upload the second time, one that was
+// given up may have worked, and versitygw says 200 to one whose upload is gone if any object has
+// the key. So the object itself decides: that it exists proves nothing, its size and our token do.
 void S3ObjectStore::Calls::look_for_completed(const std::shared_ptr<Completion>& completion,
                                               Answer answer) {
-  if (answer.ok) {
-    completion->promise.set_value(
-        ObjectInfo{.size_bytes = total_size(completion->parts),
-                   .etag = *parse_completed_upload(answer.response.body_text()),
-                   .user_metadata = {{"oid", completion->oid}}});
-    return;
-  }
-  const bool ambiguous = answer.gave_up || answer.error.code == "NoSuchUpload" ||
+  const bool ambiguous = answer.ok || answer.gave_up || answer.error.code == "NoSuchUpload" ||
                          answer.response.status == 404 || answer.response.status == 412;
   if (!ambiguous) {
     completion->promise.set_exception(std::make_exception_ptr(error_of(answer)));
@@ -121,10 +114,12 @@ void S3ObjectStore::Calls::look_for_completed(const std::shared_ptr<Completion>&
   runner_.send(head_request(completion->key), [completion, answer](const Answer& seen) {
     settle(completion->promise, [&] {
       std::optional<ObjectInfo> found = read_head(seen);
-      if (!found || !is_same_object(*found, completion->parts, completion->oid)) {
-        throw error_of(answer);
+      if (found && is_same_object(*found, completion->parts, completion->oid)) {
+        return std::move(*found);
       }
-      return std::move(*found);
+      if (!answer.ok) throw error_of(answer);
+      throw Error(ErrorCode::no_such_upload,
+                  "CompleteMultipartUpload " + completion->key.text + ": made another object");
     });
   });
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/request_checks.h"
+
 namespace test_support {
 namespace {
 
@@ -28,10 +30,6 @@ auto answered(Call&& call) {
     promise.set_exception(std::current_exception());
   }
   return future;
-}
-
-void check_key(const ObjectKey& key) {
-  if (!is_valid(key)) throw rejected("not an object key");
 }
 
 Payload read_range(const Payload& body, ByteRange range) {
@@ -74,7 +72,8 @@ ObjectInfo MemoryObjectStore::store(const ObjectKey& key, Payload body, const Pu
 Future<ObjectInfo> MemoryObjectStore::put(const ObjectKey& key, Payload body, PutOptions options) {
   return answered([&] {
     check_key(key);
-    if (body.size() > limits_.put_size_max) throw rejected("too large for one request");
+    check_put_size(limits_, body.size());
+    check_put_options(options);
     std::lock_guard lock(mutex_);
     return store(key, std::move(body), options);
   });
@@ -109,6 +108,7 @@ Future<void> MemoryObjectStore::remove(const ObjectKey& key) {
 Future<UploadId> MemoryObjectStore::create_upload(const ObjectKey& key, PutOptions options) {
   return answered([&] {
     check_key(key);
+    check_put_options(options);
     std::lock_guard lock(mutex_);
     UploadId id{"upload-" + std::to_string(++counter_)};
     uploads_.emplace(id, Upload{.key = key, .options = std::move(options), .parts = {}});
@@ -118,8 +118,7 @@ Future<UploadId> MemoryObjectStore::create_upload(const ObjectKey& key, PutOptio
 
 ETag MemoryObjectStore::add_part(const ObjectKey& key, const UploadId& upload,
                                  PartPosition position, Payload body) {
-  if (position.number < 1 || position.number > limits_.parts_max) throw rejected("part number");
-  if (body.size() > limits_.part_size_max) throw rejected("the part is too large");
+  check_part(limits_, position, body.size());
   Part part{.body = std::move(body), .etag = next_etag(), .offset = position.offset};
   ETag etag = part.etag;
   find_upload(key, upload).parts.insert_or_assign(position.number, std::move(part));
@@ -138,10 +137,10 @@ Future<ETag> MemoryObjectStore::copy_part(const ObjectKey& key, const UploadId& 
                                           PartPosition position, const ObjectKey& source,
                                           ByteRange source_range) {
   return answered([&] {
-    if (!limits_.part_copy) throw rejected("this store copies no parts");
+    check_copy(limits_, source_range);
     std::lock_guard lock(mutex_);
     const Payload& whole = find_object(source).body;
-    if (source_range.length == 0 || source_range.offset > whole.size() ||
+    if (source_range.offset > whole.size() ||
         source_range.length > whole.size() - source_range.offset) {
       throw rejected("the range ends behind the source");
     }
@@ -152,10 +151,9 @@ Future<ETag> MemoryObjectStore::copy_part(const ObjectKey& key, const UploadId& 
 // Checks what S3 checks, and that the positions named are where the parts end up.
 Payload MemoryObjectStore::joined(const Upload& upload, const std::vector<CompletedPart>& parts) {
   std::vector<std::byte> whole;
-  if (parts.empty()) throw rejected("an upload needs at least one part");
+  check_parts(parts);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto found = upload.parts.find(parts[i].number);
-    if (i > 0 && parts[i].number <= parts[i - 1].number) throw rejected("parts out of order");
     if (found == upload.parts.end() || found->second.etag != parts[i].etag) {
       throw rejected("the part is not the one that was sent");
     }
@@ -186,13 +184,7 @@ ObjectInfo MemoryObjectStore::complete(const ObjectKey& key, const UploadId& upl
   const auto found = uploads_.find(upload);
   if (found == uploads_.end()) {
     const ObjectInfo info = find_completed(key, upload);
-    std::uint64_t size = 0;
-    for (const auto& part : parts) size += part.size_bytes;
-    const auto token = info.user_metadata.find("oid");
-    if (!oid.empty() && info.size_bytes == size && token != info.user_metadata.end() &&
-        token->second == oid) {
-      return info;
-    }
+    if (is_same_object(info, parts, oid)) return info;
   }
   Upload& open = find_upload(key, upload);
   ObjectInfo info = store(key, joined(open, parts), open.options);

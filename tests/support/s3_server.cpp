@@ -129,7 +129,7 @@ void S3Server::spawn() {
 
 void S3Server::wait_until_ready() {
   const auto deadline = std::chrono::steady_clock::now() + start_time_max;
-  while (!listens()) {
+  while (!answers()) {
     const bool died = waitpid(child_, nullptr, WNOHANG) == child_;
     if (died) child_ = -1;
     if (died || std::chrono::steady_clock::now() > deadline) {
@@ -139,12 +139,17 @@ void S3Server::wait_until_ready() {
   }
 }
 
-bool S3Server::listens() const {
+// A server that listens but is not ready says 503; any other answer will do.
+bool S3Server::answers() const {
   const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in to = loopback(port_);
-  const bool connected = connect(socket_fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+  const std::string request = "GET /minio/health/ready HTTP/1.0\r\n\r\n";
+  char answer[16] = "";  // HTTP/1.1 200
+  const bool spoke = connect(socket_fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0 &&
+                     send(socket_fd, request.data(), request.size(), MSG_NOSIGNAL) > 0 &&
+                     recv(socket_fd, answer, 12, MSG_WAITALL) == 12;
   close(socket_fd);
-  return connected;
+  return spoke && std::string(answer + 9) != "503";
 }
 
 std::string S3Server::log_tail() const {

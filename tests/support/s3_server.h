@@ -44,7 +44,7 @@ class S3Server {
  private:
   void spawn();
   void wait_until_ready();
-  bool listens() const;
+  bool answers() const;
   std::string log_tail() const;
 
   const std::filesystem::path program_;
