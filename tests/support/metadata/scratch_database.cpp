@@ -1,6 +1,9 @@
 #include "tests/support/metadata/scratch_database.h"
 
 #include <atomic>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "metadata/embedded/postgres_process.h"
 #include "metadata/migrations/migrator.h"
@@ -34,6 +37,26 @@ class ScratchServer {
     });
   }
 
+  /// A database that an earlier test left behind, or a new copy of the template.
+  std::string take() {
+    const std::lock_guard lock(mutex_);
+    if (left_behind_.empty()) return make(template_name);
+    const std::string name = left_behind_.back();
+    left_behind_.pop_back();
+    return name;
+  }
+
+  std::string make(const std::string& from) {
+    const std::string name = "scratch_" + std::to_string(++count_);
+    execute("CREATE DATABASE " + name + " TEMPLATE " + from);
+    return name;
+  }
+
+  void give_back(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    left_behind_.push_back(name);
+  }
+
  private:
   ScratchServer() : postgres_({.directory = directory_.path(),
                                .connections_max = 200,
@@ -52,42 +75,50 @@ class ScratchServer {
   TemporaryDirectory directory_;
   metadata::EmbeddedPostgres postgres_;
   std::unique_ptr<metadata::Database> admin_;
+  std::mutex mutex_;
+  std::atomic<int> count_{0};
+  std::vector<std::string> left_behind_;
 };
 
-std::string next_name() {
-  static std::atomic<int> count{0};
-  return "scratch_" + std::to_string(++count);
-}
+/// Ends what other connections a test left, and empties the tables: a tenth of a copy's time.
+constexpr char empty_all_tables[] = R"(
+  SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid();
+  DO $$ BEGIN
+    EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ')
+                    || ' RESTART IDENTITY CASCADE'
+             FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations');
+  END $$)";
 
 }  // namespace
 
-ScratchDatabase::ScratchDatabase(const std::string& of_template, int connections_max,
+ScratchDatabase::ScratchDatabase(std::string name, bool migrated, int connections_max,
                                  metadata::Observer* observer)
-    : name_(next_name()) {
-  auto& server = ScratchServer::instance();
-  server.execute("CREATE DATABASE " + name_ + " TEMPLATE " + of_template);
-  url_ = with_database(server.url(), name_);
+    : name_(std::move(name)), migrated_(migrated) {
+  url_ = with_database(ScratchServer::instance().url(), name_);
   metadata::Database::Options options;
   options.url = url_;
   options.connections_max = connections_max;
   database_ = std::make_unique<metadata::Database>(options, observer);
+  if (migrated_) execute(empty_all_tables);
 }
 
 ScratchDatabase::ScratchDatabase(int connections_max, metadata::Observer* observer)
-    : ScratchDatabase(std::string(template_name), connections_max, observer) {}
+    : ScratchDatabase(ScratchServer::instance().take(), true, connections_max, observer) {}
 
-ScratchDatabase::ScratchDatabase(Empty) : ScratchDatabase(std::string("template1"), 16, nullptr) {}
+ScratchDatabase::ScratchDatabase(Empty)
+    : ScratchDatabase(ScratchServer::instance().make("template1"), false, 16, nullptr) {}
+
+ScratchDatabase::~ScratchDatabase() {
+  database_.reset();
+  if (migrated_) ScratchServer::instance().give_back(name_);
+}
 
 std::string ScratchDatabase::execute(const std::string& sql) {
   return database_->query([&](metadata::Transaction& tx) {
     const auto rows = tx.inner().script(sql);
     return rows.empty() ? std::string() : std::string(rows[0][0].c_str());
   });
-}
-
-ScratchDatabase::~ScratchDatabase() {
-  database_.reset();
-  ScratchServer::instance().execute("DROP DATABASE " + name_ + " WITH (FORCE)");
 }
 
 }  // namespace tests

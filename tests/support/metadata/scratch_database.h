@@ -7,11 +7,12 @@
 
 namespace tests {
 
-/// A fresh, migrated database for one test, dropped at its end.
+/// A migrated database without rows, for one test.
 ///
-/// The first one in a program makes a private PostgreSQL server in a temporary directory (about two
-/// seconds), which ends with the program; each later one is a copy of a template (about 50 ms). So
-/// register such a test program with ctest as one test, not each of its cases.
+/// The first one in a program makes a private PostgreSQL server in a temporary directory (a few
+/// seconds), which ends with the program. Later ones reuse the databases of tests that ended, with
+/// their tables emptied, so do not change the schema. Register such a test program with ctest as one
+/// test, not each of its cases.
 class ScratchDatabase {
  public:
   explicit ScratchDatabase(int connections_max = 16, metadata::Observer* observer = nullptr);
@@ -27,15 +28,16 @@ class ScratchDatabase {
   /// Runs SQL behind the repositories' backs; the first field of its last result, or "".
   std::string execute(const std::string& sql);
 
-  /// The same server without our schema: for tests of the migrations.
+  /// A new database without our schema: for tests of the migrations.
   struct Empty {};
   explicit ScratchDatabase(Empty);
 
  private:
-  ScratchDatabase(const std::string& of_template, int connections_max,
+  ScratchDatabase(std::string name, bool migrated, int connections_max,
                   metadata::Observer* observer);
 
   std::string name_;
+  bool migrated_ = false;
   std::string url_;
   std::unique_ptr<metadata::Database> database_;
 };
