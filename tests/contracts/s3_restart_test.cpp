@@ -52,9 +52,7 @@ class PutGetLoop {
 TEST(S3Restart, PutsAndGetsSurviveARestartOfTheServer) {
   test_support::MinioProcess server;
   server.start();
-  auto store_options = server.store_options();
-  store_options.retry.delay_max = std::chrono::milliseconds(500);
-  s3::S3ObjectStore store(store_options);
+  s3::S3ObjectStore store(server.store_options());
   PutGetLoop loop(store);
   loop.wait_for_rounds(20);
   for (int kills = 0; kills < 2; ++kills) {

@@ -26,7 +26,7 @@ class S3Server {
   void kill();
 
   std::string endpoint() const;
-  /// A store on a bucket that exists. Calls need the server to be running.
+  /// A store on a bucket that exists, quick to retry.
   storage::s3::S3ObjectStore::Options store_options() const;
 
  protected:
