@@ -196,7 +196,7 @@ TEST_F(Dispatching, LateRepliesLeaveInTheOrderInWhichTheyBecomeReady) {
   EXPECT_TRUE(replies().empty());
   promises[2].set_value(wire::payload("third"));
   promises[0].set_value(storage::Payload());
-  EXPECT_EQ(stream_.wakes, 2);
+  EXPECT_EQ(stream_.wakes(), 2);
   dispatcher_->send_ready_replies();
   const auto sent = replies();
   ASSERT_EQ(sent.size(), 2U);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "sftpd/byte_stream.h"
@@ -23,7 +24,7 @@ class MemoryStream : public ByteStream {
   void write_error(std::span<const std::byte> bytes) override { append(errors, bytes); }
   std::size_t queued_bytes() const override { return window_closed ? outgoing.size() : 0; }
   std::function<void()> waker() override {
-    return [this] { ++wakes; };
+    return [count = wakes_] { ++*count; };
   }
 
   std::size_t unread() const { return incoming.size() - taken_; }
@@ -34,13 +35,15 @@ class MemoryStream : public ByteStream {
   std::string outgoing;  ///< to the client
   std::string errors;
   bool window_closed = false;  ///< everything written stays queued
-  std::atomic<int> wakes = 0;
+  int wakes() const { return *wakes_; }
 
  private:
   static void append(std::string& to, std::span<const std::byte> bytes) {
     to.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   std::size_t taken_ = 0;
+  /// Outlives the stream in its wakers.
+  std::shared_ptr<std::atomic<int>> wakes_ = std::make_shared<std::atomic<int>>(0);
 };
 
 }  // namespace sftpd
