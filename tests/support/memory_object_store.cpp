@@ -38,6 +38,9 @@ Payload read_range(const Payload& body, ByteRange range) {
                     std::min<std::uint64_t>(range.length, body.size() - range.offset));
 }
 
+/// The caller takes its memory back when the answer is there.
+Payload copy_of(const Payload& body) { return Payload::copy_of(body.text()); }
+
 }  // namespace
 
 MemoryObjectStore::MemoryObjectStore(Limits limits) : limits_(limits) {}
@@ -75,7 +78,7 @@ Future<ObjectInfo> MemoryObjectStore::put(const ObjectKey& key, Payload body, Pu
     check_put_size(limits_, body.size());
     check_put_options(options);
     std::lock_guard lock(mutex_);
-    return store(key, std::move(body), options);
+    return store(key, copy_of(body), options);
   });
 }
 
@@ -129,7 +132,7 @@ Future<ETag> MemoryObjectStore::upload_part(const ObjectKey& key, const UploadId
                                             PartPosition position, Payload body) {
   return answered([&] {
     std::lock_guard lock(mutex_);
-    return add_part(key, upload, position, std::move(body));
+    return add_part(key, upload, position, copy_of(body));
   });
 }
 
