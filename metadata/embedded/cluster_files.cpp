@@ -166,6 +166,7 @@ std::string configuration(const std::string& directory, const std::string& socke
   set("shared_buffers", "96MB");
   set("max_wal_size", "512MB");
   set("wal_compression", "on");
+  set("deadlock_timeout", "100ms");
   set("jit", "off");
   set("max_parallel_workers_per_gather", "0");
   set("timezone", "'UTC'");

@@ -121,6 +121,40 @@ class MetadataTest : public ::testing::Test {
   std::string text(const std::string& sql) { return scratch.execute(sql); }
   void execute(const std::string& sql) { scratch.execute(sql); }
 
+  /// What must hold after any mix of operations; empty if it does, else what does not.
+  std::string broken_invariant() {
+    return text(R"(
+      WITH RECURSIVE below AS (
+        SELECT account_id, id FROM nodes WHERE parent_id IS NULL
+        UNION ALL
+        SELECT n.account_id, n.id FROM below b
+        JOIN nodes n ON n.account_id = b.account_id AND n.parent_id = b.id)
+      SELECT concat_ws(', ',
+        CASE WHEN (SELECT count(*) FROM below) <> (SELECT count(*) FROM nodes)
+          THEN 'a node hangs outside of the tree' END,
+        CASE WHEN EXISTS (SELECT FROM account_totals t WHERE t.used_bytes <> (
+            SELECT coalesce(sum(size), 0) FROM nodes n
+            WHERE n.account_id = t.account_id AND kind = 'file'))
+          THEN 'used_bytes is wrong' END,
+        CASE WHEN EXISTS (SELECT FROM account_totals t WHERE t.files <> (
+            SELECT count(*) FROM nodes n
+            WHERE n.account_id = t.account_id AND parent_id IS NOT NULL))
+          THEN 'files is wrong' END,
+        CASE WHEN EXISTS (SELECT FROM extents e JOIN objects o
+            ON o.account_id = e.account_id AND o.id = e.object_id WHERE o.state <> 'live')
+          THEN 'an extent names an object that is not live' END,
+        CASE WHEN EXISTS (SELECT FROM objects o WHERE o.state = 'live' AND NOT EXISTS (
+            SELECT FROM extents e WHERE e.account_id = o.account_id AND e.object_id = o.id))
+          THEN 'a live object has no extent' END,
+        CASE WHEN EXISTS (SELECT FROM nodes n WHERE n.version_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM versions v WHERE v.account_id = n.account_id AND v.id = n.version_id
+            AND v.node_id = n.id AND v.size = n.size AND v.replaced_at IS NULL))
+          THEN 'a node has a wrong version' END,
+        CASE WHEN EXISTS (SELECT FROM versions v WHERE v.replaced_at IS NULL AND NOT EXISTS (
+            SELECT FROM nodes n WHERE n.account_id = v.account_id AND n.version_id = v.id))
+          THEN 'a current version has no node' END))");
+  }
+
   tests::ScratchDatabase scratch;
   AccountId account;
   NodeId root;
