@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <CLI/Validators.hpp>
+#include <CLI/App.hpp>
 #include <chrono>
 #include <memory>
 

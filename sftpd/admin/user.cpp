@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
-#include <CLI/Validators.hpp>
+#include <CLI/App.hpp>
+#include <fmt/chrono.h>
 #include <memory>
 
 #include "metadata/repositories/accounts.h"
