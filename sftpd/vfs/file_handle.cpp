@@ -1,5 +1,6 @@
 #include "sftpd/vfs/file_handle.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "sftpd/vfs/filesystem.h"
@@ -33,7 +34,8 @@ FileHandle::~FileHandle() {
 storage::Future<storage::Payload> FileHandle::read(std::uint64_t offset, std::uint32_t length) {
   if (!flags_.read) return failed<storage::Payload>(ErrorCode::bad_handle, "not open for reading");
   if (offset > file_size_max - length) return storage::ready_future(storage::Payload());
-  totals_.bytes_read += length;
+  const std::uint64_t size = file_->attributes().size;
+  if (offset < size) totals_.bytes_read += std::min<std::uint64_t>(length, size - offset);
   return file_->read(reader_, offset, length);
 }
 
