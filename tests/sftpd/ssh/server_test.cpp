@@ -22,7 +22,7 @@ TEST(Server, StoppingEndsLiveConnectionsAndTheirPrograms) {
   std::vector<std::future<ClientResult>> clients;
   for (const char* program : {"stall", "echo", "'source 1000000000'", "discard"}) {
     clients.push_back(std::async(std::launch::async, [&server, program] {
-      return run("(head -c 5000000 /dev/zero; sleep 60) | " + server.ssh(program) + " | sleep 60");
+      return run(server.ssh(program) + " < <(head -c 5000000 /dev/zero; sleep 60) > >(sleep 60)");
     }));
   }
   ASSERT_TRUE(eventually([&] { return server.programs().alive == 4; }));
@@ -45,18 +45,13 @@ TEST(Server, AClientWithoutASignOfLifeIsGivenUp) {
     options.keepalives_unanswered_max = 2;
   });
   // Stopped, it keeps its socket open and answers nothing.
-  auto client = std::async(std::launch::async, [&] {
-    return run("ssh -F none -o BatchMode=yes -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "
-               "-o StrictHostKeyChecking=no -i " +
-               (server.directory() / "key").string() +
-               fmt::format(" -p {} alice@127.0.0.1 stall & PID=$!; echo $PID > {}; wait",
-                           server.port(), (server.directory() / "pid").string()));
-  });
+  const std::string pid = (server.directory() / "pid").string();
+  auto client = std::async(std::launch::async,
+                           [&] { return run(server.exec_ssh("echo", pid) + " < <(sleep 60)"); });
   ASSERT_TRUE(eventually([&] { return server.programs().alive == 1; }));
-  const std::string pid = run("cat " + (server.directory() / "pid").string()).out;
-  run("kill -STOP " + pid);
+  run("kill -STOP $(cat " + pid + ")");
   EXPECT_TRUE(eventually([&] { return server.server().connections() == 0; }));
-  run("kill -KILL " + pid);
+  run("kill -KILL $(cat " + pid + ")");
   client.get();
 }
 
@@ -73,7 +68,7 @@ TEST(Server, AnIdleClientIsSentAwayWhereThatIsWanted) {
     options.idle_timeout = std::chrono::milliseconds(500);
     options.keepalive_interval = std::chrono::milliseconds(100);
   });
-  EXPECT_EQ(run("sleep 60 | " + server.ssh("echo") + "; echo $?; kill %1 2>/dev/null").out, "");
+  EXPECT_EQ(run(server.ssh("echo") + " < <(sleep 60)").status, 255);
 }
 
 TEST(Server, ListensOnIpv6AndBoth) {

@@ -48,7 +48,11 @@ ClientResult run(const std::string& command) {
   const ScratchDirectory scratch;
   const auto out = scratch.path() / "out";
   const auto err = scratch.path() / "err";
-  const std::string line = fmt::format("({}) >{} 2>{} </dev/null", command, out.string(), err.string());
+  // bash, because it does not wait for what feeds a client by <(...).
+  const auto script = scratch.path() / "script";
+  std::ofstream(script) << command << "\n";
+  const std::string line = fmt::format("exec bash {} >{} 2>{} </dev/null", script.string(),
+                                       out.string(), err.string());
   const int status = std::system(line.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(out), content_of(err)};
 }
@@ -137,9 +141,15 @@ fs::path TestServer::add_key(const std::string& name, const std::string& argumen
 
 std::string TestServer::ssh(const std::string& rest, const std::string& options) const {
   return fmt::format(
-      "timeout 120 ssh -F none -o BatchMode=yes -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "
-      "-o StrictHostKeyChecking=no -o IdentitiesOnly=yes {} -i {} -p {} alice@127.0.0.1 {}",
+      "timeout 120 ssh -F none {} -o BatchMode=yes -o UserKnownHostsFile=/dev/null "
+      "-o LogLevel=ERROR -o StrictHostKeyChecking=no -o IdentitiesOnly=yes -i {} -p {} "
+      "alice@127.0.0.1 {}",
       options, (directory() / "key").string(), port_, rest);
+}
+
+std::string TestServer::exec_ssh(const std::string& rest, const std::string& pid_file) const {
+  constexpr std::size_t timeout_command_length = std::string_view("timeout 120 ").size();
+  return fmt::format("echo $$ > {}\nexec {}", pid_file, ssh(rest).substr(timeout_command_length));
 }
 
 std::string TestServer::ssh_with_password(const std::string& user, const std::string& password,
@@ -148,9 +158,9 @@ std::string TestServer::ssh_with_password(const std::string& user, const std::st
   std::ofstream(script) << "#!/bin/sh\ncat <<'END'\n" << password << "\nEND\n";
   fs::permissions(script, fs::perms::owner_all);
   return fmt::format(
-      "SSH_ASKPASS={} SSH_ASKPASS_REQUIRE=force timeout 120 ssh -F none "
+      "SSH_ASKPASS={} SSH_ASKPASS_REQUIRE=force timeout 120 ssh -F none {} "
       "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o StrictHostKeyChecking=no "
-      "-o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1 {} -p {} {}@127.0.0.1 who",
+      "-o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1 -p {} {}@127.0.0.1 who",
       script.string(), options, port_, user);
 }
 

@@ -51,8 +51,10 @@ class TestServer {
   /// Makes it without giving it to anybody.
   std::filesystem::path make_key(const std::string& name, const std::string& arguments) const;
 
-  /// "ssh <usual options> <options> alice@127.0.0.1 <rest>" with alice's first key.
+  /// "ssh <options> <usual options> alice@127.0.0.1 <rest>" with alice's first key.
   std::string ssh(const std::string& rest, const std::string& options = "") const;
+  /// The same in place of the shell, whose process number is written to `pid_file`.
+  std::string exec_ssh(const std::string& rest, const std::string& pid_file) const;
   /// "ssh ..." that asks a script for its password.
   std::string ssh_with_password(const std::string& user, const std::string& password,
                                 const std::string& options = "") const;
@@ -72,7 +74,7 @@ class TestServer {
   std::uint16_t port_ = 0;
 };
 
-/// Runs a shell command line, its output caught; ends it after two minutes.
+/// Runs bash with these lines, its output caught.
 ClientResult run(const std::string& command);
 
 /// Turns the condition over until it holds; false if it does not in 60 s, which only a bug takes.
