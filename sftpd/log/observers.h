@@ -1,0 +1,24 @@
+#pragma once
+
+#include "metadata/observer.h"
+#include "storage/observer.h"
+
+namespace sftpd::log {
+
+/// Writes what the object store tells: failures and retries as warnings, all other calls as `debug`.
+class StoreLog final : public storage::Observer {
+ public:
+  void call_finished(const storage::FinishedCall& call) noexcept override;
+  void call_retried(const storage::RetriedCall& call) noexcept override;
+};
+
+/// Writes what the database tells.
+class DatabaseLog final : public metadata::Observer {
+ public:
+  void database_connected() override;
+  void database_lost(const std::string& reason) override;
+  void transaction_retried(const std::string& reason) override;
+  void migration_applied(const std::string& name) override;
+};
+
+}  // namespace sftpd::log
