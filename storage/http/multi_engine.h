@@ -30,7 +30,7 @@ class MultiEngine {
     std::chrono::seconds stall_time{20};
     /// Idle connections older than this are not used again.
     std::chrono::seconds idle_max{15};
-    std::string ca_file;  ///< empty: the system's certificates
+    std::string ca_file{};  ///< empty: the system's certificates
     bool proxy_from_environment = true;
     std::string user_agent = "shoebox";
   };

@@ -45,7 +45,7 @@ enum class Failure {
 struct Response {
   Failure failure = Failure::none;
   std::string failure_text{};  ///< for the log
-  int status = 0;            ///< 0 where no response came
+  int status = 0;              ///< 0 where no response came
   Headers headers{};
   std::vector<std::byte> body{};
 

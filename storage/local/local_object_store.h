@@ -26,7 +26,7 @@ class WorkQueue;
 class LocalObjectStore final : public ObjectStore {
  public:
   struct Options {
-    std::filesystem::path directory;  ///< made, 0700, where missing
+    std::filesystem::path directory{};  ///< made, 0700, where missing
     std::size_t threads = 4;
     std::size_t queue_max = 8192;  ///< past it calls fail (unavailable)
     bool user_attributes = true;   ///< false: metadata always in files of their own

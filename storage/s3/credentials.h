@@ -8,9 +8,9 @@ namespace storage::s3 {
 
 /// Who signs. The secret and the token are never logged.
 struct Credentials {
-  std::string key_id;
-  std::string secret;
-  std::string session_token;  ///< empty unless the key is temporary
+  std::string key_id{};
+  std::string secret{};
+  std::string session_token{};  ///< empty unless the key is temporary
 };
 
 /// Reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN through `lookup` (a

@@ -28,29 +28,29 @@ enum class PayloadSigning {
 class S3ObjectStore final : public ObjectStore {
  public:
   struct Options {
-    std::string endpoint;  ///< scheme://host[:port]
+    std::string endpoint{};  ///< scheme://host[:port]
     /// Where browsers reach the store, for presigned URLs. Empty: the same endpoint.
-    std::string public_endpoint;
+    std::string public_endpoint{};
     std::string region = "us-east-1";
-    std::string bucket;
+    std::string bucket{};
     bool path_style = true;
-    Credentials credentials;
+    Credentials credentials{};
     PayloadSigning payload_signing = PayloadSigning::automatic;
-    std::string ca_file;  ///< PEM; empty: the system's certificates
+    std::string ca_file{};  ///< PEM; empty: the system's certificates
     std::size_t connections_max = 32;
     std::size_t queue_max = 8192;
     std::chrono::milliseconds connect_timeout{5000};
     std::chrono::seconds stall_time{20};
-    RetryPolicy::Options retry;
-    Limits limits;
+    RetryPolicy::Options retry{};
+    Limits limits{};
     std::uint64_t get_size_max = 1ULL << 30;
     Observer* observer = nullptr;  ///< may be null; outlives the store
   };
 
   /// What a presigned answer's headers say; empty: as stored.
   struct ResponseHeaders {
-    std::string content_disposition;  ///< attachment; filename="..."; filename*=UTF-8''...
-    std::string content_type;
+    std::string content_disposition{};  ///< attachment; filename="..."; filename*=UTF-8''...
+    std::string content_type{};
   };
 
   /// Connects to nothing yet. Throws Error(rejected) for options that cannot work.
