@@ -1,4 +1,4 @@
-#include "sftpd/log/observers.h"
+#include "sftpd/log/backend_observers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,19 +34,19 @@ TEST_F(Observing, AStoreThatFailsIsAWarning) {
                           .duration = std::chrono::milliseconds(1500),
                           .failure = "Internal error\nforged"});
   EXPECT_EQ(written(),
-            "<4>store call retried operation=PutObject key=a/b attempt=1 status=503 delay_ms=200 "
+            "<6>store retried operation=PutObject key=a/b attempt=1 status=503 delay_ms=200 "
             "reason=SlowDown\n"
-            "<4>store call failed operation=PutObject key=a/b status=500 attempts=3 seconds=1.500 "
+            "<4>store failed operation=PutObject key=a/b status=500 attempts=3 seconds=1.500 "
             "reason=\"Internal error\\nforged\"\n");
 }
 
-TEST_F(Observing, ALostDatabaseIsAnError) {
+TEST_F(Observing, ALostDatabaseIsAWarning) {
   DatabaseLog observer;
   observer.database_connected();
   observer.database_lost("server closed the connection");
   observer.migration_applied("0001_accounts");
   EXPECT_EQ(written(),
-            "<3>database lost reason=\"server closed the connection\"\n"
+            "<4>database lost reason=\"server closed the connection\"\n"
             "<6>migration applied name=0001_accounts\n");
 }
 
