@@ -24,7 +24,10 @@ class MemoryStream : public ByteStream {
   void write_error(std::span<const std::byte> bytes) override { append(errors, bytes); }
   std::size_t queued_bytes() const override { return window_closed ? outgoing.size() : 0; }
   std::function<void()> waker() override {
-    return [count = wakes_] { ++*count; };
+    return [count = wakes_] {
+      ++*count;
+      count->notify_all();
+    };
   }
 
   std::size_t unread() const { return incoming.size() - taken_; }
@@ -36,6 +39,8 @@ class MemoryStream : public ByteStream {
   std::string errors;
   bool window_closed = false;  ///< everything written stays queued
   int wakes() const { return *wakes_; }
+  /// Returns when there were others than those `seen`.
+  void wait_for_wake(int seen) const { wakes_->wait(seen); }
 
  private:
   static void append(std::string& to, std::span<const std::byte> bytes) {
