@@ -96,6 +96,21 @@ void reset_signals() noexcept {
   give_up("execve");
 }
 
+/// A process whose parent ignored SIGCHLD inherits that, and never learns how its children ended.
+void expect_children() {
+  struct sigaction action {};
+  if (sigaction(SIGCHLD, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) {
+    signal(SIGCHLD, SIG_DFL);
+  }
+}
+
+pid_t fork_child() {
+  expect_children();
+  const pid_t child = fork();
+  if (child < 0) throw Error(ErrorCode::unavailable, "fork: " + std::string(strerror(errno)));
+  return child;
+}
+
 }  // namespace
 
 Identity identity_for(const std::string& data) {
@@ -126,24 +141,24 @@ pid_t launch(const std::vector<std::string>& command, const Identity& identity, 
   const auto arguments = pointers_to(words);
   const auto variables = pointers_to(environment);
   const pid_t parent = getpid();
-  const pid_t child = fork();
+  const pid_t child = fork_child();
   if (child == 0) {
     run_child(const_cast<char**>(arguments.data()), const_cast<char**>(variables.data()), identity,
               output, folder, death_signal, parent);
   }
-  if (child < 0) throw Error(ErrorCode::unavailable, "fork: " + std::string(strerror(errno)));
   return child;
 }
 
 int wait_for(pid_t child) {
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return -1;
   }
   return status;
 }
 
 std::string first_closed_folder(const std::vector<std::string>& folders, const Identity& identity) {
-  const pid_t child = fork();
+  const pid_t child = fork_child();
   if (child == 0) {
     if (!become(identity)) _exit(255);
     for (std::size_t i = 0; i < folders.size() && i < 254; ++i) {
@@ -151,7 +166,6 @@ std::string first_closed_folder(const std::vector<std::string>& folders, const I
     }
     _exit(0);
   }
-  if (child < 0) throw Error(ErrorCode::unavailable, "fork: " + std::string(strerror(errno)));
   const int status = wait_for(child);
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
   if (code == 255) {

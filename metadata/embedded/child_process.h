@@ -31,7 +31,7 @@ pid_t launch(const std::vector<std::string>& command, const Identity& identity, 
 /// How such a child names its `folder`, even if it may not enter a folder above it.
 inline constexpr char passed_folder[] = "/proc/self/fd/3";
 
-/// Waits for a child; what waitpid() says.
+/// Waits for a child; what waitpid() says, or -1 if it cannot tell.
 int wait_for(pid_t child);
 
 /// The first of `folders` that `identity` may not enter; empty if it may enter all.

@@ -32,7 +32,7 @@ AccountId Accounts::create(std::optional<std::uint64_t> quota_bytes) {
 
 NodeId Accounts::root(AccountId account) {
   const auto rows = transaction_.inner().run(select_root, account);
-  if (rows.empty()) throw no_such_account();
+  if (rows.empty() || rows[0][0].is_null()) throw no_such_account();
   return NodeId{rows[0][0].as<std::int64_t>()};
 }
 
