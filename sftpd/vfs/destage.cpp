@@ -64,9 +64,13 @@ int FileSystem::destage(std::chrono::seconds age, int limit) {
     return metadata::InlineExtents(tx).older_than(age, limit);
   });
   std::vector<Moving> moving;
-  for (auto& extent : extents) moving.push_back(begin_move(*this, std::move(extent)));
   int moved = 0;
   std::exception_ptr failure;
+  try {
+    for (auto& extent : extents) moving.push_back(begin_move(*this, std::move(extent)));
+  } catch (...) {
+    failure = std::current_exception();  // Those that began are finished.
+  }
   for (auto& one : moving) {
     try {
       moved += finish_move(*this, one) ? 1 : 0;

@@ -28,7 +28,7 @@ FileHandle::FileHandle(FileSystem& files, std::shared_ptr<OpenFile> file, OpenFl
 }
 
 FileHandle::~FileHandle() {
-  if (!closed_ && flags_.write) file_->drop_writer();
+  if (!closed_ && flags_.write) file_->drop_writer(flags_);
 }
 
 storage::Future<storage::Payload> FileHandle::read(std::uint64_t offset, std::uint32_t length) {

@@ -29,8 +29,10 @@ FileSystem::FileSystem(metadata::Database& database, storage::ObjectStore& store
 }
 
 FileSystem::~FileSystem() {
-  // The executor first: what it still runs uses all the others.
   open_files_->wait_until_none(std::chrono::seconds(60));
+  // Uploads that were given up: their last parts are still on the way.
+  memory_->wait_until_unshared();
+  // The executor next: what it still runs uses all the others.
   executor_.reset();
 }
 

@@ -68,7 +68,7 @@ metadata::Extent slice_of(metadata::ObjectId object, std::uint64_t size, std::ui
   return {at, size, metadata::ObjectSlice{object, {}, 0, size}};
 }
 
-/// Puts the runs behind what the file had before them.
+/// Puts the runs behind what the file had before them. Not if it has become another one.
 bool publish(FileSystem& files, metadata::AccountId account, const std::vector<Received>& runs) {
   return files.database().transact([&](metadata::Transaction& tx) {
     const auto& first = runs.front().upload;
@@ -79,15 +79,8 @@ bool publish(FileSystem& files, metadata::AccountId account, const std::vector<R
     publication.incomplete = true;
     if (first.file_offset > 0 && node && node->version) {
       const auto base = metadata::Versions(tx).load(account, *node->version);
-      if (!base || base->size < first.file_offset) return false;
-      for (auto extent : base->extents) {
-        if (extent.offset >= first.file_offset) continue;
-        extent.length = std::min(extent.length, first.file_offset - extent.offset);
-        if (auto* bytes = std::get_if<std::string>(&extent.source)) {
-          bytes->resize(static_cast<std::size_t>(extent.length));
-        }
-        publication.extents.push_back(std::move(extent));
-      }
+      if (!base || base->size != first.file_offset) return false;
+      publication.extents = base->extents;
     } else if (first.file_offset > 0) {
       return false;
     }

@@ -11,12 +11,17 @@ constexpr std::size_t first_piece_max = std::size_t{1} << 20;
 MemoryPool::Share::Share(MemoryPool& pool) : pool_(pool) {
   std::lock_guard lock(pool_.mutex_);
   ++pool_.shares_;
+  ++pool_.alive_;
 }
 
 MemoryPool::Share::~Share() {
-  std::unique_lock lock(pool_.mutex_);
-  --pool_.shares_;
-  pool_.release_locked(held_, lock);
+  {
+    std::unique_lock lock(pool_.mutex_);
+    --pool_.shares_;
+    pool_.release_locked(held_, lock);
+  }
+  std::lock_guard lock(pool_.mutex_);
+  if (--pool_.alive_ == 0) pool_.unshared_.notify_all();
 }
 
 bool MemoryPool::Share::try_reserve(std::size_t bytes) {
@@ -73,6 +78,11 @@ void MemoryPool::when_released(std::uint64_t seen, std::function<void()> callbac
     }
   }
   callback();
+}
+
+void MemoryPool::wait_until_unshared() {
+  std::unique_lock lock(mutex_);
+  unshared_.wait(lock, [this] { return alive_ == 0; });
 }
 
 std::size_t MemoryPool::used() const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -46,6 +48,16 @@ class MemoryPool {
   /// already, else on the releasing thread, where it must not block.
   void when_released(std::uint64_t seen, std::function<void()> callback);
 
+  /// Somebody waits for what idle files hold, and found none idle: the next became_idle() counts as
+  /// a release. Call it before looking for one.
+  void look_again_when_idle() { idle_wanted_ = true; }
+  void became_idle() {
+    if (idle_wanted_ && idle_wanted_.exchange(false)) release(0);
+  }
+
+  /// Waits until there is no Share any more.
+  void wait_until_unshared();
+
   std::size_t used() const;
   std::size_t capacity() const { return capacity_; }
 
@@ -56,6 +68,9 @@ class MemoryPool {
   mutable std::mutex mutex_;
   std::size_t used_ = 0;
   std::size_t shares_ = 0;
+  std::size_t alive_ = 0;  ///< shares, with those whose destructors still run
+  std::condition_variable unshared_;
+  std::atomic<bool> idle_wanted_ = false;
   std::uint64_t releases_ = 0;
   std::vector<std::function<void()>> waiting_;
 };

@@ -36,6 +36,11 @@ struct ObjectWriter::Shipment {
   std::size_t length = 0;
   PartBuffer buffer;
 
+  Shipment() = default;
+  Shipment(const Shipment&) = delete;
+  Shipment& operator=(const Shipment&) = delete;
+  ~Shipment() { free_memory(); }
+
   std::span<const std::byte> bytes() const { return buffer.bytes(0, length); }
   /// Gives the memory back, and tells who waits for it.
   void free_memory() {
@@ -46,12 +51,13 @@ struct ObjectWriter::Shipment {
 };
 
 ObjectWriter::ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
-                           metadata::UserId user, std::uint64_t file_offset)
+                           metadata::UserId user, std::uint64_t file_offset, Recovery recovery)
     : files_(files),
       account_(account),
       node_(node),
       user_(user),
       file_offset_(file_offset),
+      recovery_(recovery),
       share_(files.memory()),
       hash_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
   if (!hash_ || EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
@@ -67,7 +73,7 @@ std::size_t ObjectWriter::part_target(int number) const {
   if (limits.parts_equal) return size;
   for (int step = limits.parts_max / 5; step > 0 && number > step; number -= step) size *= 2;
   const std::size_t fair = share_.fair_part() / 2;
-  return std::max<std::size_t>(std::min(size, fair), piece_min);
+  return std::max<std::size_t>(std::min(size, fair), std::min(size, piece_min));
 }
 
 std::uint64_t ObjectWriter::end() const {
@@ -84,22 +90,31 @@ bool ObjectWriter::accepts(std::uint64_t offset, std::size_t length) const {
   std::lock_guard lock(window_mutex_);
   if (over_ || offset < file_offset_ + sent_) return false;
   const std::uint64_t begin = offset - file_offset_;
-  const std::uint64_t reach = std::uint64_t{files_.options().part_size} * 2;
-  return begin + length <= sent_ + reach &&
-         next_number_ + static_cast<int>(window_parts_max) < files_.store().limits().parts_max;
+  if (begin == sent_ && window_.empty()) return has_numbers_left();
+  std::uint64_t reach = std::uint64_t{files_.options().part_size} * 2;
+  for (const auto& part : window_) reach = std::max<std::uint64_t>(reach, part.target * 2);
+  return begin + length <= sent_ + reach && has_numbers_left();
 }
 
-bool ObjectWriter::ensure_window(std::uint64_t end) {
+bool ObjectWriter::has_numbers_left() const {
+  return next_number_ + static_cast<int>(window_parts_max) < files_.store().limits().parts_max;
+}
+
+bool ObjectWriter::ensure_window(std::uint64_t begin, std::uint64_t end) {
+  // What begins an object has to fit, whatever its length.
+  const bool begins = window_.empty() && begin == sent_;
+  const std::size_t size_min = files_.store().limits().part_size_min;
   for (;;) {
     const std::uint64_t reach =
         window_.empty() ? sent_ : window_.back().offset + window_.back().target;
     if (end <= reach) return true;
     // Parts below the store's minimum (memory is short) can only be an object's last ones.
-    const bool small =
-        !window_.empty() && window_.back().target < files_.store().limits().part_size_min;
-    if (small || window_.size() >= window_parts_max) return false;
+    const bool small = !window_.empty() && window_.back().target < size_min;
+    if (small || (window_.size() >= window_parts_max && !begins)) return false;
     const int number = next_number_ + static_cast<int>(window_.size());
-    window_.push_back({number, reach, part_target(number), PartBuffer()});
+    std::size_t target = part_target(number);
+    if (begins && target < size_min) target = std::max<std::size_t>(target, end - reach);
+    window_.push_back({number, reach, target, PartBuffer()});
   }
 }
 
@@ -146,7 +161,7 @@ ObjectWriter::Result ObjectWriter::write(std::uint64_t offset, std::span<const s
   const std::uint64_t begin = offset - file_offset_;
   const std::uint64_t end = begin + bytes.size();
   assert(begin >= sent_);
-  if (!ensure_window(end)) return sent_ > 0 || !window_.empty() ? Result::cut : Result::wait;
+  if (!ensure_window(begin, end)) return sent_ > 0 || !window_.empty() ? Result::cut : Result::wait;
   if (!reserve_for(begin, end)) return no_memory();
   for (auto& part : window_) {
     const std::uint64_t from = std::max(begin, part.offset);
@@ -287,8 +302,12 @@ void ObjectWriter::send(std::shared_ptr<Shipment> shipment) {
     upload_ = files_.store().create_upload(key, put_options({})).get();
     files_.database().transact(
         [&](metadata::Transaction& tx) {
-          metadata::Uploads(tx).begin(account_, object_->id, node_, user_, upload_->text,
-                                      file_offset_);
+          if (recovery_ == Recovery::possible) {
+            metadata::Uploads(tx).begin(account_, object_->id, node_, user_, upload_->text,
+                                        file_offset_);
+          } else {
+            metadata::Objects(tx).set_upload(account_, object_->id, upload_->text);
+          }
         },
         metadata::Durability::later);
   }
@@ -350,7 +369,6 @@ WrittenObject ObjectWriter::end_with(WrittenObject written) {
     abandon();
   } else {
     free_window();
-    share_.release(share_.held());
   }
   return written;
 }
@@ -403,7 +421,10 @@ WrittenObject ObjectWriter::complete(const std::string& mime) {
                         .complete_upload(storage::ObjectKey{object_->key}, *upload_, done_,
                                          std::to_string(object_->id.value))
                         .get();
-  return {{object_->id, sent_, sha256, info.etag.text, mime}, object_->key, false, true};
+  return {{object_->id, sent_, sha256, info.etag.text, mime},
+          object_->key,
+          false,
+          recovery_ == Recovery::possible};
 }
 
 std::optional<WrittenObject> ObjectWriter::find_duplicate(const metadata::Sha256& sha256,

@@ -48,12 +48,16 @@ struct LeftoverBytes {
 /// order; the const ones from any thread. Held by shared_ptr.
 class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
  public:
+  /// Whether what was sent can become the file after a crash: only if all before `file_offset` can.
+  enum class Recovery { possible, impossible };
+
   /// `file_offset` is where the object's first byte lies in the file.
   ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
-               metadata::UserId user, std::uint64_t file_offset);
+               metadata::UserId user, std::uint64_t file_offset, Recovery recovery);
   ~ObjectWriter();
 
   std::uint64_t file_offset() const { return file_offset_; }
+  Recovery recovery() const { return recovery_; }
   /// Where the contiguous bytes received so far end, in the file.
   std::uint64_t end() const;
 
@@ -103,7 +107,8 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   struct Shipment;
 
   std::size_t part_target(int number) const;
-  bool ensure_window(std::uint64_t end);
+  bool has_numbers_left() const;
+  bool ensure_window(std::uint64_t begin, std::uint64_t end);
   Result no_memory();
   bool reserve_for(std::uint64_t begin, std::uint64_t end);
   void ship_front(std::size_t length);
@@ -128,6 +133,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   const metadata::NodeId node_;
   const metadata::UserId user_;
   const std::uint64_t file_offset_;
+  const Recovery recovery_;
   MemoryPool::Share share_;
 
   mutable std::mutex window_mutex_;  ///< taken before mutex_ where both are

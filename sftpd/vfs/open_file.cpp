@@ -49,10 +49,48 @@ storage::Future<void> OpenFile::submit(Operation operation, Effect effect) {
   return operations_.submit(shared_from_this(), std::move(tracked));
 }
 
+storage::Future<void> OpenFile::submit(Operation operation, Effect effect, Expected expected) {
+  std::uint64_t number = 0;
+  {
+    std::lock_guard lock(mutex_);
+    number = next_expected_++;
+    expected_.emplace(number, std::move(expected));
+  }
+  auto forgets = [this, number] {
+    std::lock_guard lock(mutex_);
+    expected_.erase(number);
+  };
+  return submit(
+      [operation = std::move(operation), forgets](bool may_wait) {
+        try {
+          const Step step = operation(may_wait);
+          if (step == Step::done) forgets();
+          return step;
+        } catch (...) {
+          forgets();
+          throw;
+        }
+      },
+      effect);
+}
+
+void OpenFile::Expected::apply_to(Attributes& attributes) const {
+  attributes.size = changes.size.value_or(std::max(attributes.size + appended, write_end));
+  if (changes.permissions) attributes.permissions = *changes.permissions & 07777;
+  if (changes.atime) attributes.atime = *changes.atime;
+  if (changes.mtime) attributes.mtime = *changes.mtime;
+}
+
 // --- Writing -----------------------------------------------------------------------------------
 
 storage::Future<void> OpenFile::write(const OpenFlags& flags, std::uint64_t offset,
                                       storage::Payload bytes) {
+  Expected expected;
+  if (flags.append) {
+    expected.appended = bytes.size();
+  } else if (!bytes.empty()) {
+    expected.write_end = offset + bytes.size();
+  }
   return submit(
       [this, flags, offset, bytes = std::move(bytes)](bool may_wait) {
         try {
@@ -62,7 +100,7 @@ storage::Future<void> OpenFile::write(const OpenFlags& flags, std::uint64_t offs
           throw;
         }
       },
-      Effect::changes_content);
+      Effect::changes_content, expected);
 }
 
 Step OpenFile::write_step(const OpenFlags& flags, std::uint64_t offset,
@@ -98,7 +136,8 @@ Step OpenFile::stream_step(std::uint64_t offset, const storage::Payload& bytes, 
     {
       std::lock_guard lock(mutex_);
       if (!stream_) {
-        stream_ = std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset);
+        stream_ = std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
+                                                 recovery_locked(offset));
       }
       fits = stream_->accepts(offset, bytes.size());
     }
@@ -128,27 +167,44 @@ void OpenFile::scratch_write_locked(std::uint64_t offset, std::span<const std::b
 
 void OpenFile::touch_locked() {
   dirty_ = true;
-  times_set_ = false;
   node_.mtime = node_.ctime = now();
+}
+
+/// After a crash only what follows committed or received bytes can become the file.
+ObjectWriter::Recovery OpenFile::recovery_locked(std::uint64_t offset) const {
+  const bool possible =
+      offset == 0 || offset == recoverable_end_ || (!dirty_ && offset == base_size_);
+  return possible ? ObjectWriter::Recovery::possible : ObjectWriter::Recovery::impossible;
 }
 
 /// Finishes the object that streams. What arrived behind a gap moves to the scratch file.
 void OpenFile::cut_stream(bool final_one) {
   std::shared_ptr<ObjectWriter> writer;
-  {
-    std::lock_guard lock(mutex_);
-    writer = stream_;
-    if (!writer) return;
-    save_leftovers_locked(*writer);
-    if (writer->file_offset() == 0) mime_ = files_.content_type().detect(writer->head());
-    if (writer->end() == writer->file_offset()) {
-      writer->abandon();
-      stream_ = nullptr;
-      return;
+  try {
+    {
+      std::lock_guard lock(mutex_);
+      writer = stream_;
+      if (!writer) return;
+      save_leftovers_locked(*writer);
+      if (writer->file_offset() == 0) mime_ = files_.content_type().detect(writer->head());
+      if (writer->end() == writer->file_offset()) {
+        writer->abandon();
+        stream_ = nullptr;
+        return;
+      }
     }
+    end_stream(writer, final_one);
+  } catch (...) {
+    remember_failure();
+    throw;
   }
+}
+
+void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool final_one) {
   WrittenObject written = writer->finish(mime_);
-  if (!final_one && !written.duplicate && !written.upload_row) {
+  const bool recoverable =
+      writer->recovery() == ObjectWriter::Recovery::possible && !written.duplicate;
+  if (!final_one && recoverable && !written.upload_row) {
     // So that the received prefix survives this process.
     files_.database().transact(
         [&](metadata::Transaction& tx) {
@@ -159,6 +215,7 @@ void OpenFile::cut_stream(bool final_one) {
     written.upload_row = true;
   }
   std::lock_guard lock(mutex_);
+  if (recoverable) recoverable_end_ = writer->file_offset() + written.row.size;
   content_.replace(writer.get(), Stored{written.row.object,
                                         std::make_shared<const std::string>(written.key),
                                         written.row.size, 0});
@@ -186,10 +243,10 @@ void OpenFile::relieve() {
         if (!may_wait) return Step::needs_thread;
         try {
           cut_stream(false);
-        } catch (...) {
-          remember_failure();
+        } catch (const std::exception&) {
+          // It is remembered.
         }
-        files_.memory().release(0);  // Whoever waits looks again, whatever came of it.
+        files_.open_files().relieved();
         return Step::done;
       },
       Effect::none);
@@ -205,7 +262,7 @@ std::size_t OpenFile::buffered() {
 storage::Future<void> OpenFile::set_attributes(const AttributeChanges& changes) {
   return submit(
       [this, changes](bool may_wait) { return attributes_step(changes, may_wait); },
-      changes.size ? Effect::changes_content : Effect::none);
+      changes.size ? Effect::changes_content : Effect::none, {.changes = changes});
 }
 
 Step OpenFile::truncate_step(std::uint64_t size, bool may_wait) {
@@ -245,10 +302,7 @@ Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
     row = row_changes(node_, changes);
     if (row.mode) node_.mode = *row.mode;
     if (row.atime) node_.atime = *row.atime;
-    if (row.mtime) {
-      node_.mtime = *row.mtime;
-      times_set_ = true;
-    }
+    if (row.mtime) node_.mtime = *row.mtime;
     if (orphaned_) return Step::done;
     if (dirty_) {
       // They travel with the commit, or would be lost by it; the mode too, one round trip less.
@@ -267,12 +321,13 @@ Attributes OpenFile::attributes() {
   std::lock_guard lock(mutex_);
   Attributes attributes = attributes_of(node_);
   attributes.size = size_;
+  for (const auto& [number, expected] : expected_) expected.apply_to(attributes);
   return attributes;
 }
 
 bool OpenFile::ahead_of_database() {
   std::lock_guard lock(mutex_);
-  return (dirty_ || attributes_pending_) && !orphaned_;
+  return (dirty_ || attributes_pending_ || !expected_.empty()) && !orphaned_;
 }
 
 metadata::NodeId OpenFile::node() {
@@ -285,196 +340,37 @@ std::optional<metadata::VersionId> OpenFile::version() {
   return node_.version;
 }
 
-void OpenFile::refresh(const metadata::Node& node, Content content, std::string mime) {
+bool OpenFile::catch_up() {
+  std::lock_guard publishing(publish_mutex_);
+  {
+    std::lock_guard lock(mutex_);
+    if (orphaned_) return false;
+    if (dirty_ || stream_) return true;
+  }
+  const auto found = files_.database().query(
+      [&](metadata::Transaction& tx) { return metadata::Nodes(tx).find(account_, node()); });
+  if (!found) return false;
+  metadata::Version version;
+  if (found->version) version = load_version(files_, account_, *found->version);
   std::lock_guard lock(mutex_);
-  if (dirty_ || stream_ || orphaned_) return;
-  node_ = node;
-  size_ = base_size_ = node.size;
-  content_ = content;
-  base_ = std::move(content);
-  mime_ = std::move(mime);
+  if (dirty_ || stream_ || found->version == node_.version) return true;
+  node_ = *found;
+  size_ = base_size_ = found->size;
+  content_ = base_ = Content::of(version);
+  mime_ = std::move(version.mime);
+  return true;
 }
 
-void OpenFile::set_orphaned(bool orphaned) {
+void OpenFile::orphan(const std::function<void()>& remove_name) {
+  std::lock_guard publishing(publish_mutex_);
+  remove_name();
   std::lock_guard lock(mutex_);
-  orphaned_ = orphaned;
+  orphaned_ = true;
 }
 
 void OpenFile::move_to_node(metadata::NodeId node) {
   std::lock_guard lock(mutex_);
   node_.id = node;
-}
-
-// --- Ends --------------------------------------------------------------------------------------
-
-void OpenFile::writer_came() {
-  std::lock_guard lock(mutex_);
-  ++writers_;
-}
-
-bool OpenFile::last_writer_left() {
-  std::lock_guard lock(mutex_);
-  return --writers_ == 0;
-}
-
-bool OpenFile::nothing_to_commit() {
-  std::lock_guard lock(mutex_);
-  return !dirty_ && !attributes_pending_ && !failure_ && finished_.empty();
-}
-
-storage::Future<void> OpenFile::sync() {
-  return submit(
-      [this](bool may_wait) {
-        if (nothing_to_commit()) return Step::done;
-        if (!may_wait) return Step::needs_thread;
-        commit(Completeness::complete);
-        return Step::done;
-      },
-      Effect::none);
-}
-
-storage::Future<void> OpenFile::close_writer() {
-  return submit(
-      [this](bool may_wait) {
-        if (nothing_to_commit()) {
-          last_writer_left();
-          return Step::done;
-        }
-        if (!may_wait) return Step::needs_thread;
-        try {
-          commit(Completeness::complete);
-        } catch (...) {
-          if (last_writer_left()) revert();
-          throw;
-        }
-        last_writer_left();
-        return Step::done;
-      },
-      Effect::none);
-}
-
-void OpenFile::drop_writer() {
-  (void)submit(
-      [this](bool may_wait) {
-        if (nothing_to_commit()) {
-          last_writer_left();
-          return Step::done;
-        }
-        if (!may_wait) return Step::needs_thread;
-        const bool last = last_writer_left();
-        const bool keep =
-            files_.options().interrupted_uploads == FileSystem::InterruptedUploads::keep;
-        try {
-          if (keep) commit(Completeness::incomplete);
-        } catch (...) {
-          if (last) revert();
-          throw;
-        }
-        if (!keep && last) revert();
-        return Step::done;
-      },
-      Effect::none);
-}
-
-storage::Future<void> OpenFile::after_commit(std::function<void()> work) {
-  return submit(
-      [this, work = std::move(work)](bool may_wait) {
-        if (!nothing_to_commit()) {
-          if (!may_wait) return Step::needs_thread;
-          commit(Completeness::complete);
-        }
-        work();
-        return Step::done;
-      },
-      Effect::none);
-}
-
-void OpenFile::throw_if_failed() {
-  std::lock_guard lock(mutex_);
-  if (failure_) std::rethrow_exception(failure_);
-}
-
-void OpenFile::remember_failure() {
-  const auto failure = std::make_exception_ptr(as_vfs_error(std::current_exception()));
-  std::lock_guard lock(mutex_);
-  if (!failure_) failure_ = failure;
-}
-
-/// Back to the content that is committed.
-void OpenFile::revert() {
-  {
-    std::lock_guard lock(mutex_);
-    if (stream_) stream_->abandon();
-    stream_ = nullptr;
-    content_ = base_;
-    size_ = base_size_;
-    dirty_ = false;
-    attributes_pending_ = false;
-    failure_ = nullptr;
-    scratch_ = nullptr;
-  }
-  discard_finished();
-}
-
-void OpenFile::discard_finished() {
-  std::vector<WrittenObject> finished;
-  {
-    std::lock_guard lock(mutex_);
-    finished.swap(finished_);
-  }
-  for (const auto& written : finished) {
-    if (written.duplicate) continue;
-    files_.executor().submit([&files = files_, account = account_, id = written.row.object] {
-      files.objects().discard(account, id);
-    });
-  }
-}
-
-// --- Copying -----------------------------------------------------------------------------------
-
-storage::Future<void> OpenFile::copy_from(const std::shared_ptr<OpenFile>& source,
-                                          std::uint64_t offset, std::uint64_t length,
-                                          std::uint64_t target_offset) {
-  const bool same = source.get() == this;
-  auto ready = same ? storage::ready_future() : source->sync();
-  return submit(
-      [this, source, same, ready, offset, length, target_offset](bool may_wait) mutable {
-        if (!may_wait) return Step::needs_thread;
-        if (same) {
-          commit(Completeness::complete);
-        } else if (ready.valid()) {
-          std::exchange(ready, {}).get();
-        }
-        throw_if_failed();
-        adopt(source->stored_pieces(offset, length), offset, target_offset);
-        return Step::done;
-      },
-      Effect::changes_content);
-}
-
-/// What lies in the range, after a sync; `length` 0 means to the end.
-std::vector<Piece> OpenFile::stored_pieces(std::uint64_t offset, std::uint64_t length) {
-  std::lock_guard lock(mutex_);
-  if (offset >= size_) return {};
-  const std::uint64_t rest = size_ - offset;
-  return content_.pieces(offset, length == 0 ? rest : std::min(length, rest));
-}
-
-/// Takes over bytes of another file without moving them: extents share objects.
-void OpenFile::adopt(const std::vector<Piece>& pieces, std::uint64_t from, std::uint64_t to) {
-  cut_stream(false);
-  std::lock_guard lock(mutex_);
-  for (const auto& piece : pieces) {
-    const std::uint64_t at = to + (piece.offset - from);
-    if (std::holds_alternative<Zeros>(piece.source)) {
-      // A gap in the source has to hide what the target had there.
-      content_.erase(at, piece.length);
-    } else {
-      content_.assign(at, piece.length, piece.source);
-    }
-    size_ = std::max(size_, at + piece.length);
-  }
-  if (!pieces.empty()) touch_locked();
 }
 
 }  // namespace sftpd::vfs

@@ -5,6 +5,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,9 +54,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// A writing handle closes: commits; a failure leaves the old content, once the last one closed.
   storage::Future<void> close_writer();
   /// A writing handle is lost with its connection: keeps what arrived, or not, as configured.
-  void drop_writer();
+  void drop_writer(const OpenFlags& flags);
 
-  /// Runs `work` behind everything that was called before, committed first. For replacing a name.
+  /// Runs `work` behind everything that was called before, committed first.
   storage::Future<void> after_commit(std::function<void()> work);
 
   Attributes attributes();
@@ -64,10 +65,12 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   metadata::NodeId node();
   std::optional<metadata::VersionId> version();
 
-  /// Another process committed: takes its content over, unless there are own changes.
-  void refresh(const metadata::Node& node, Content content, std::string mime);
-  /// The name is gone (or back, when it could not be removed): commits go nowhere.
-  void set_orphaned(bool orphaned);
+  /// Another process may have committed: takes its content over, unless there are own changes. May
+  /// wait for the database. False if the file has no name any more.
+  bool catch_up();
+  /// Runs `remove_name`; afterwards the file has no name, and commits go nowhere. None happens
+  /// meanwhile. When it throws, all is as before.
+  void orphan(const std::function<void()>& remove_name);
   /// The file now lives under another node: it replaced that one's content.
   void move_to_node(metadata::NodeId node);
 
@@ -84,10 +87,29 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
  private:
   enum class Effect { none, changes_content };
+  /// What a queued operation will do to the attributes.
+  struct Expected {
+    std::uint64_t write_end = 0;
+    std::uint64_t appended = 0;
+    AttributeChanges changes;
+    void apply_to(Attributes& attributes) const;
+  };
   enum class Completeness { complete, incomplete };
   enum class ReadStart { started, needs_cut };
   using Operation = OperationQueue::Operation;
   struct ReadJob;
+  /// Edited bytes on their way into a new object, one behind the other.
+  struct Packing {
+    struct Packed {
+      std::uint64_t file_offset, length, object_offset;
+    };
+    std::vector<Piece> pieces;
+    std::size_t next = 0;    ///< the piece that is being packed
+    std::uint64_t done = 0;  ///< bytes of it
+    std::shared_ptr<ObjectWriter> writer;
+    std::uint64_t filled = 0;  ///< bytes in the object
+    std::vector<Packed> packed;
+  };
   struct StoredPiece {
     Stored place;
     std::uint64_t length = 0;
@@ -95,6 +117,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   };
 
   storage::Future<void> submit(Operation operation, Effect effect);
+  /// As submit(); attributes() tells the effect already.
+  storage::Future<void> submit(Operation operation, Effect effect, Expected expected);
 
   // Steps of operations, in operation order. `may_wait`: on a thread that may wait for the store.
   Step write_step(const OpenFlags& flags, std::uint64_t offset, const storage::Payload& bytes,
@@ -107,6 +131,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void save_leftovers_locked(ObjectWriter& writer);
   void touch_locked();
   void cut_stream(bool final_one);
+  void end_stream(const std::shared_ptr<ObjectWriter>& writer, bool final_one);
+  ObjectWriter::Recovery recovery_locked(std::uint64_t offset) const;
 
   // Reading: open_file_reading.cpp.
   ReadStart start_read(const std::shared_ptr<ReadJob>& job);
@@ -116,19 +142,26 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::vector<Piece> stored_pieces(std::uint64_t offset, std::uint64_t length);
   void adopt(const std::vector<Piece>& pieces, std::uint64_t from, std::uint64_t to);
 
-  // Committing: open_file_commit.cpp. All may wait for the store and the database.
-  void commit(Completeness completeness);
+  // Committing: open_file_commit.cpp. All may wait for the store and the database. What returns a
+  // step may need memory: then it goes on when it is called again.
+  Step commit(Completeness completeness);
   void store_stream();
-  void store_scratch();
+  Step store_scratch();
+  bool begin_packing();
   void inline_scratch_locked(const std::vector<Piece>& pieces);
-  void pack_scratch(const std::vector<Piece>& pieces);
-  void wait_for_memory(std::uint64_t releases_seen);
+  Step pack_scratch();
+  ObjectWriter::Result pack_some();
+  void finish_packed();
+  void give_up_packing() noexcept;
+  void publish_content(Completeness completeness);
   metadata::Publication publication_locked(Completeness completeness);
   std::optional<metadata::Sha256> whole_hash_locked(const metadata::Publication& publication);
   std::optional<metadata::PublishResult> publish(const metadata::Publication& publication);
   std::optional<metadata::PublishResult> find_published(const metadata::Publication& publication);
-  void committed(const metadata::PublishResult& result);
+  void committed(const metadata::PublishResult& result, Completeness completeness);
 
+  void end_incompleteness();
+  void keep_prefix();
   bool nothing_to_commit();
   bool last_writer_left();
   void revert();
@@ -142,7 +175,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   OperationQueue operations_;
   std::atomic<int> changes_queued_ = 0;  ///< operations that reads have to wait for
 
-  std::mutex mutex_;  ///< guards all below; held shortly, never while waiting for the store
+  std::unique_ptr<Packing> packing_;  ///< used by operations only
+  std::mutex publish_mutex_;          ///< held while committed content and name are changed
+  std::mutex mutex_;  ///< guards all below; held shortly, never while waiting for anything
+  std::map<std::uint64_t, Expected> expected_;
+  std::uint64_t next_expected_ = 0;
   metadata::Node node_;
   std::uint64_t size_ = 0;
   Content content_;
@@ -150,14 +187,19 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::uint64_t base_size_ = 0;
   std::string mime_;
   bool dirty_ = false;
-  bool times_set_ = false;  ///< mtime was set after the last write
   bool attributes_pending_ = false;
   bool orphaned_ = false;
   int writers_ = 0;
   std::shared_ptr<ObjectWriter> stream_;
   std::unique_ptr<ScratchFile> scratch_;
   std::vector<WrittenObject> finished_;  ///< stored, not published yet
+  /// Up to here a crash would leave the file whole.
+  std::optional<std::uint64_t> recoverable_end_;
   std::exception_ptr failure_;
 };
+
+/// Throws content_damaged if it is missing.
+metadata::Version load_version(FileSystem& files, metadata::AccountId account,
+                               metadata::VersionId id);
 
 }  // namespace sftpd::vfs

@@ -1,6 +1,7 @@
 // Committing an open file: everything written becomes stored extents, then one transaction.
 
 #include <algorithm>
+#include <utility>
 
 #include "metadata/database.h"
 #include "metadata/error.h"
@@ -44,29 +45,39 @@ bool same_source(const metadata::Extent& a, const metadata::Extent& b) {
 
 }  // namespace
 
-void OpenFile::commit(Completeness completeness) {
+Step OpenFile::commit(Completeness completeness) {
   throw_if_failed();
   {
     std::lock_guard lock(mutex_);
-    if (orphaned_) return;
-    if (!dirty_ && !attributes_pending_) return;
+    if (orphaned_) return Step::done;
+    if (!dirty_ && !attributes_pending_) return Step::done;
   }
   try {
     store_stream();
-    store_scratch();
-    metadata::Publication publication;
-    {
-      std::lock_guard lock(mutex_);
-      publication = publication_locked(completeness);
-    }
-    if (const auto result = publish(publication)) {
-      committed(*result);
-    } else {
-      set_orphaned(true);
-    }
+    const Step step = store_scratch();
+    if (step == Step::done) publish_content(completeness);
+    return step;
   } catch (...) {
+    give_up_packing();
     remember_failure();
     throw;
+  }
+}
+
+/// Nobody takes the name away meanwhile: what loses it must not be published.
+void OpenFile::publish_content(Completeness completeness) {
+  std::lock_guard publishing(publish_mutex_);
+  metadata::Publication publication;
+  {
+    std::lock_guard lock(mutex_);
+    if (orphaned_) return;
+    publication = publication_locked(completeness);
+  }
+  if (const auto result = publish(publication)) {
+    committed(*result, completeness);
+  } else {
+    std::lock_guard lock(mutex_);
+    orphaned_ = true;
   }
 }
 
@@ -89,29 +100,35 @@ void OpenFile::store_stream() {
   cut_stream(true);
 }
 
-void OpenFile::store_scratch() {
-  std::vector<Piece> pieces;
+Step OpenFile::store_scratch() {
+  if (!packing_ && !begin_packing()) return Step::done;
+  return pack_scratch();
+}
+
+/// False if nothing needs an object: no edits, or so few that they become inline bytes.
+bool OpenFile::begin_packing() {
+  auto packing = std::make_unique<Packing>();
+  auto& pieces = packing->pieces;
   std::uint64_t total = 0;
-  {
-    std::lock_guard lock(mutex_);
-    for (auto& piece : content_.all()) {
-      if (!std::holds_alternative<Scratch>(piece.source)) continue;
-      total += piece.length;
-      pieces.push_back(std::move(piece));
-    }
-    if (pieces.empty()) return;
-    if (pieces.front().offset == 0) {
-      std::vector<std::byte> head(static_cast<std::size_t>(
-          std::min<std::uint64_t>(ContentType::head_size, pieces.front().length)));
-      scratch_->read(0, head);
-      mime_ = files_.content_type().detect(head);
-    }
-    if (total <= files_.options().inline_max && pieces.size() <= inline_pieces_max) {
-      inline_scratch_locked(pieces);
-      return;
-    }
+  std::lock_guard lock(mutex_);
+  for (auto& piece : content_.all()) {
+    if (!std::holds_alternative<Scratch>(piece.source)) continue;
+    total += piece.length;
+    pieces.push_back(std::move(piece));
   }
-  pack_scratch(pieces);
+  if (pieces.empty()) return false;
+  if (pieces.front().offset == 0) {
+    std::vector<std::byte> head(static_cast<std::size_t>(
+        std::min<std::uint64_t>(ContentType::head_size, pieces.front().length)));
+    scratch_->read(0, head);
+    mime_ = files_.content_type().detect(head);
+  }
+  if (total <= files_.options().inline_max && pieces.size() <= inline_pieces_max) {
+    inline_scratch_locked(pieces);
+    return false;
+  }
+  packing_ = std::move(packing);
+  return true;
 }
 
 void OpenFile::inline_scratch_locked(const std::vector<Piece>& pieces) {
@@ -122,60 +139,66 @@ void OpenFile::inline_scratch_locked(const std::vector<Piece>& pieces) {
   }
 }
 
-/// One new object with all edited bytes, one behind the other.
-void OpenFile::pack_scratch(const std::vector<Piece>& pieces) {
-  struct Packed {
-    std::uint64_t file_offset, length, object_offset;
-  };
-  std::vector<Packed> packed;
-  std::shared_ptr<ObjectWriter> writer;
-  std::uint64_t filled = 0;
-  auto finish_object = [&] {
-    WrittenObject written = writer->finish(mime_);
-    std::lock_guard lock(mutex_);
-    const auto key = std::make_shared<const std::string>(written.key);
-    for (const auto& place : packed) {
-      content_.assign(place.file_offset, place.length,
-                      Stored{written.row.object, key, written.row.size, place.object_offset});
-    }
-    finished_.push_back(std::move(written));
-    packed.clear();
-    writer = nullptr;
-    filled = 0;
-  };
-  std::vector<std::byte> chunk;
-  for (const auto& piece : pieces) {
-    for (std::uint64_t done = 0; done < piece.length;) {
-      chunk.resize(
-          static_cast<std::size_t>(std::min<std::uint64_t>(pack_chunk, piece.length - done)));
-      scratch_->read(piece.offset + done, chunk);
-      if (!writer) {
-        writer = std::make_shared<ObjectWriter>(files_, account_, node(), user_, 0);
-      }
-      const std::uint64_t seen = files_.memory().releases();
-      const auto result = writer->write(filled, chunk);
-      if (result == ObjectWriter::Result::wait) {
+Step OpenFile::pack_scratch() {
+  auto& packing = *packing_;
+  while (packing.next < packing.pieces.size()) {
+    switch (pack_some()) {
+      case ObjectWriter::Result::taken:
+        break;
+      case ObjectWriter::Result::cut:
+        finish_packed();
+        break;
+      case ObjectWriter::Result::wait:
         files_.open_files().relieve_pressure(*this);
-        wait_for_memory(seen);
-        continue;
-      }
-      if (result == ObjectWriter::Result::cut) {
-        finish_object();
-        continue;
-      }
-      packed.push_back({piece.offset + done, chunk.size(), filled});
-      filled += chunk.size();
-      done += chunk.size();
+        return Step::needs_memory;
     }
   }
-  finish_object();
+  finish_packed();
+  packing_ = nullptr;
+  return Step::done;
 }
 
-void OpenFile::wait_for_memory(std::uint64_t releases_seen) {
-  auto released = std::make_shared<storage::Promise<void>>();
-  auto future = released->future();
-  files_.memory().when_released(releases_seen, [released] { released->set_value(); });
-  future.get();
+ObjectWriter::Result OpenFile::pack_some() {
+  auto& packing = *packing_;
+  const Piece& piece = packing.pieces[packing.next];
+  std::vector<std::byte> chunk(
+      static_cast<std::size_t>(std::min<std::uint64_t>(pack_chunk, piece.length - packing.done)));
+  scratch_->read(piece.offset + packing.done, chunk);
+  if (!packing.writer) {
+    packing.writer = std::make_shared<ObjectWriter>(files_, account_, node(), user_, 0,
+                                                    ObjectWriter::Recovery::impossible);
+  }
+  if (!packing.writer->accepts(packing.filled, chunk.size())) return ObjectWriter::Result::cut;
+  const auto result = packing.writer->write(packing.filled, chunk);
+  if (result != ObjectWriter::Result::taken) return result;
+  packing.packed.push_back({piece.offset + packing.done, chunk.size(), packing.filled});
+  packing.filled += chunk.size();
+  packing.done += chunk.size();
+  if (packing.done == piece.length) {
+    ++packing.next;
+    packing.done = 0;
+  }
+  return result;
+}
+
+void OpenFile::finish_packed() {
+  auto& packing = *packing_;
+  WrittenObject written = packing.writer->finish(mime_);
+  std::lock_guard lock(mutex_);
+  const auto key = std::make_shared<const std::string>(written.key);
+  for (const auto& place : packing.packed) {
+    content_.assign(place.file_offset, place.length,
+                    Stored{written.row.object, key, written.row.size, place.object_offset});
+  }
+  finished_.push_back(std::move(written));
+  packing.packed.clear();
+  packing.writer = nullptr;
+  packing.filled = 0;
+}
+
+void OpenFile::give_up_packing() noexcept {
+  if (packing_ && packing_->writer) packing_->writer->abandon();
+  packing_ = nullptr;
 }
 
 metadata::Publication OpenFile::publication_locked(Completeness completeness) {
@@ -242,9 +265,10 @@ std::optional<metadata::PublishResult> OpenFile::publish(const metadata::Publica
 std::optional<metadata::PublishResult> OpenFile::find_published(
     const metadata::Publication& publication) {
   return files_.database().transact(
-      [&](metadata::Transaction& tx) -> std::optional<metadata::PublishResult> {
+      [&, before = version()](
+          metadata::Transaction& tx) -> std::optional<metadata::PublishResult> {
         const auto node = metadata::Nodes(tx).find(account_, publication.node);
-        if (!node || !node->version || node->version == node_.version) return {};
+        if (!node || !node->version || node->version == before) return {};
         const auto version = metadata::Versions(tx).load(account_, *node->version);
         if (!version || version->size != publication.size ||
             version->extents.size() != publication.extents.size()) {
@@ -259,21 +283,27 @@ std::optional<metadata::PublishResult> OpenFile::find_published(
       });
 }
 
-void OpenFile::committed(const metadata::PublishResult& result) {
+void OpenFile::committed(const metadata::PublishResult& result, Completeness completeness) {
   std::vector<WrittenObject> finished;
+  std::vector<Piece> extents;
+  metadata::NodeId before;
   {
     std::lock_guard lock(mutex_);
-    node_.id = result.node;
+    before = std::exchange(node_.id, result.node);
     node_.version = result.version;
     node_.size = size_;
+    node_.incomplete = completeness == Completeness::incomplete;
     base_ = content_;
     base_size_ = size_;
     dirty_ = false;
     attributes_pending_ = false;
     scratch_ = nullptr;
+    recoverable_end_ = {};
     finished.swap(finished_);
+    extents = base_.all();
   }
-  const auto extents = base_.all();
+  files_.open_files().committed();
+  if (before != result.node) files_.open_files().move(account_, before, result.node);
   for (const auto& written : finished) {
     if (written.duplicate) continue;
     const bool used = std::any_of(extents.begin(), extents.end(), [&](const Piece& piece) {

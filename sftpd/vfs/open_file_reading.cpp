@@ -15,7 +15,8 @@ namespace sftpd::vfs {
 struct OpenFile::ReadJob {
   std::shared_ptr<Reader> reader;
   std::uint64_t offset = 0;
-  std::uint64_t length = 0;
+  std::uint64_t wanted = 0;
+  std::uint64_t length = 0;  ///< what there is of it
   storage::Promise<storage::Payload> promise;
 
   struct Part {
@@ -54,7 +55,7 @@ storage::Future<storage::Payload> OpenFile::read(const std::shared_ptr<Reader>& 
   auto job = std::make_shared<ReadJob>();
   job->reader = reader;
   job->offset = offset;
-  job->length = length;
+  job->wanted = length;
   auto future = job->promise.future();
   try {
     if (changes_queued_ == 0 && start_read(job) == ReadStart::started) return future;
@@ -86,11 +87,12 @@ OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
   {
     std::lock_guard lock(mutex_);
     if (failure_) std::rethrow_exception(failure_);
-    if (job->offset >= size_ || job->length == 0) {
+    if (job->offset >= size_ || job->wanted == 0) {
       job->promise.set_value(storage::Payload());
       return ReadStart::started;
     }
-    job->length = std::min(job->length, size_ - job->offset);
+    job->length = std::min(job->wanted, size_ - job->offset);
+    job->buffer.clear();  // Zeros, also when this is tried again.
     const auto pieces = content_.pieces(job->offset, job->length);
     const bool direct = pieces.size() == 1 && std::holds_alternative<Stored>(pieces[0].source);
     if (!direct) job->buffer.resize(static_cast<std::size_t>(job->length));

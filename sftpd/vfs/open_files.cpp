@@ -3,36 +3,47 @@
 #include "metadata/database.h"
 #include "metadata/repositories/versions.h"
 #include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/vfs.h"
 
 namespace sftpd::vfs {
 
-namespace {
-/// Enough for one file's memory to come back before the next one is asked.
-constexpr std::chrono::milliseconds relief_interval{50};
-}  // namespace
+metadata::Version load_version(FileSystem& files, metadata::AccountId account,
+                               metadata::VersionId id) {
+  auto version = files.database().query(
+      [&](metadata::Transaction& tx) { return metadata::Versions(tx).load(account, id); });
+  if (!version) throw Error(ErrorCode::content_damaged, "a file's version is missing");
+  return std::move(*version);
+}
 
-std::shared_ptr<OpenFile> OpenFiles::open(const Identity& who, const metadata::Node& node) {
-  const Key key{who.account, node.id};
-  auto known = find(who.account, node.id);
-  if (known && known->version() == node.version) return known;
+std::shared_ptr<OpenFile> OpenFiles::open(const Identity& who, const metadata::Node& node,
+                                          std::uint64_t seen) {
+  metadata::Node current = node;
+  for (;;) {
+    if (const auto known = find(who.account, node.id)) {
+      if (known->version() == current.version || known->catch_up()) return known;
+    } else if (auto made = add(who, current)) {
+      // Somebody may have committed and gone between the reading of the node and now.
+      if (commits_ == seen || made->catch_up()) return made;
+    }
+    current = read_again(who.account, node.id);
+  }
+}
+
+metadata::Node OpenFiles::read_again(metadata::AccountId account, metadata::NodeId node) {
+  auto found = files_.database().query(
+      [&](metadata::Transaction& tx) { return metadata::Nodes(tx).find(account, node); });
+  if (!found) throw Error(ErrorCode::not_found, "the file is gone");
+  return std::move(*found);
+}
+
+std::shared_ptr<OpenFile> OpenFiles::add(const Identity& who, const metadata::Node& node) {
   metadata::Version version;
-  if (node.version) {
-    auto loaded = files_.database().query([&](metadata::Transaction& tx) {
-      return metadata::Versions(tx).load(who.account, *node.version);
-    });
-    if (!loaded) throw Error(ErrorCode::content_damaged, "a file's version is missing");
-    version = std::move(*loaded);
-  }
-  Content content = Content::of(version);
-  std::unique_lock lock(mutex_);
-  auto& place = table_[key];
-  if (auto file = place.lock()) {
-    lock.unlock();
-    file->refresh(node, std::move(content), version.mime);
-    return file;
-  }
-  auto file = hold(new OpenFile(files_, who.account, who.user, node, std::move(content),
+  if (node.version) version = load_version(files_, who.account, *node.version);
+  std::lock_guard lock(mutex_);
+  auto& place = table_[{who.account, node.id}];
+  if (!place.expired()) return nullptr;
+  auto file = hold(new OpenFile(files_, who.account, who.user, node, Content::of(version),
                                 std::move(version.mime)));
   place = file;
   return file;
@@ -64,15 +75,16 @@ void OpenFiles::orphan(metadata::AccountId account, metadata::NodeId node,
                        const std::function<void()>& remove_name) {
   const auto file = find(account, node);
   if (!file) return remove_name();
-  file->set_orphaned(true);
-  try {
+  file->orphan([&] {
     remove_name();
-  } catch (...) {
-    file->set_orphaned(false);
-    throw;
-  }
-  std::lock_guard lock(mutex_);
-  table_.erase({account, node});
+    std::shared_ptr<OpenFile> there;  // Outlives the lock: the last one to let go takes it.
+    std::lock_guard lock(mutex_);
+    const auto entry = table_.find({account, node});
+    if (entry == table_.end()) return;
+    there = entry->second.lock();
+    // Another file may have moved to this node by now.
+    if (!there || there == file) table_.erase(entry);
+  });
 }
 
 void OpenFiles::move(metadata::AccountId account, metadata::NodeId from, metadata::NodeId to) {
@@ -88,12 +100,12 @@ void OpenFiles::move(metadata::AccountId account, metadata::NodeId from, metadat
 }
 
 void OpenFiles::relieve_pressure(const OpenFile& asking) {
+  files_.memory().look_again_when_idle();
   std::vector<std::shared_ptr<OpenFile>> open;
   {
     std::lock_guard lock(mutex_);
-    const auto now = std::chrono::steady_clock::now();
-    if (now - relieved_at_ < relief_interval) return;
-    relieved_at_ = now;
+    if (relieving_) return;
+    relieving_ = true;
     for (const auto& [key, place] : table_) {
       if (auto file = place.lock()) open.push_back(std::move(file));
     }
@@ -108,7 +120,17 @@ void OpenFiles::relieve_pressure(const OpenFile& asking) {
       largest = file;
     }
   }
-  if (largest) largest->relieve();
+  if (largest) return largest->relieve();
+  std::lock_guard lock(mutex_);
+  relieving_ = false;
+}
+
+void OpenFiles::relieved() {
+  {
+    std::lock_guard lock(mutex_);
+    relieving_ = false;
+  }
+  files_.memory().release(0);  // Whoever waits looks again, whatever came of it.
 }
 
 bool OpenFiles::wait_until_none(std::chrono::milliseconds limit) {

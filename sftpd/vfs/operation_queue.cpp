@@ -49,6 +49,7 @@ void OperationQueue::try_now() {
     more = !queue_.empty();
     running_ = more;
   }
+  if (!more) memory_.became_idle();
   if (failure) {
     finished.promise.set_exception(failure);
   } else {
@@ -78,12 +79,10 @@ void OperationQueue::drain() noexcept {
     Queued* first = nullptr;
     {
       std::lock_guard lock(mutex_);
-      if (queue_.empty()) {
-        running_ = false;
-        return;
-      }
-      first = &queue_.front();
+      running_ = !queue_.empty();
+      if (running_) first = &queue_.front();
     }
+    if (!first) return memory_.became_idle();
     Step step = Step::done;
     std::exception_ptr failure;
     try {

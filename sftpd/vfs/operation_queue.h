@@ -16,7 +16,7 @@ class MemoryPool;
 enum class Step {
   done,
   needs_thread,  ///< it has to wait for the store: again with `may_wait`, on the executor
-  needs_memory   ///< again when the pool got memory back
+  needs_memory   ///< again when the pool got memory back (or says that it did: release(0))
 };
 
 /// Runs the operations on one open file one after the other, in the order of submit().

@@ -86,9 +86,10 @@ Attributes Vfs::stat(std::string_view path, Links links) {
 storage::Future<void> Vfs::set_attributes(std::string_view path, const AttributeChanges& changes,
                                           Links links) {
   return translated([&]() -> storage::Future<void> {
+    const std::uint64_t seen = files_.open_files().commits();
     const Destination place = find(path, links);
     const auto& node = existing(place).node();
-    if (changes.size) return resize(node, changes);
+    if (changes.size) return resize(node, changes, seen);
     if (node.kind == NodeKind::file) {
       if (const auto open = files_.open_files().find(identity_.account, node.id)) {
         return open->set_attributes(changes);
@@ -103,12 +104,13 @@ storage::Future<void> Vfs::set_attributes(std::string_view path, const Attribute
 }
 
 /// Opens, resizes and closes the file, whose close() then commits.
-storage::Future<void> Vfs::resize(const metadata::Node& node, const AttributeChanges& changes) {
+storage::Future<void> Vfs::resize(const metadata::Node& node, const AttributeChanges& changes,
+                                  std::uint64_t seen) {
   if (node.kind != NodeKind::file) throw Error(ErrorCode::is_a_directory, "not a file");
   if (!(node.mode & owner_may_write)) {
     throw Error(ErrorCode::permission_denied, "the file is write-protected");
   }
-  FileHandle handle(files_, files_.open_files().open(identity_, node), {.write = true}, node.name);
+  FileHandle handle(files_, files_.open_files().open(identity_, node, seen), {.write = true}, node.name);
   auto changed = handle.set_attributes(changes);
   if (changed.ready()) changed.get();
   return handle.close();
@@ -118,6 +120,7 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
                                            const AttributeChanges& initial) {
   return translated([&] {
     const bool make_new = flags.create && flags.exclusive;
+    const std::uint64_t seen = files_.open_files().commits();
     Destination place = find(path, make_new ? Links::keep : Links::follow);
     if (make_new && place.exists()) throw Error(ErrorCode::already_exists, "the file exists");
     const bool created = !place.exists() && flags.create && create_file(place, path, initial, flags);
@@ -128,7 +131,7 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
     if (!created && forbidden) {
       throw Error(ErrorCode::permission_denied, "the file's mode forbids it");
     }
-    auto file = files_.open_files().open(identity_, node);
+    auto file = files_.open_files().open(identity_, node, seen);
     auto handle = std::make_unique<FileHandle>(files_, file, flags, place.path());
     if (flags.truncate && flags.write && !created) {
       AttributeChanges empty;
@@ -144,6 +147,7 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
 /// Makes the missing file and completes `place`. False if another client was faster.
 bool Vfs::create_file(Destination& place, std::string_view path, const AttributeChanges& initial,
                       const OpenFlags& flags) {
+  if (path.ends_with('/')) throw Error(ErrorCode::is_a_directory, "a file's name ends in a slash");
   check_writable(place.directory());
   metadata::NewNode file;
   file.parent = place.directory().id;

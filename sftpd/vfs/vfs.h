@@ -81,7 +81,8 @@ class Vfs {
   /// Runs `work(Nodes&)` in a transaction.
   template <class Work>
   auto transact(Work&& work, metadata::Durability durability = metadata::Durability::now);
-  storage::Future<void> resize(const metadata::Node& node, const AttributeChanges& changes);
+  storage::Future<void> resize(const metadata::Node& node, const AttributeChanges& changes,
+                               std::uint64_t seen);
   bool create_file(Destination& place, std::string_view path, const AttributeChanges& initial,
                    const OpenFlags& flags);
   metadata::NewNode new_entry(const Destination& place, NodeKind kind) const;
