@@ -34,9 +34,10 @@ constexpr char million_rows[] = R"(
   ALTER TABLE nodes ENABLE TRIGGER ALL;
   INSERT INTO objects (account_id, id, key, state, size, sha256, lease_until, dead_at, gone_at)
     SELECT a, a * 10000000 + f, a || '/' || f,
-           CASE WHEN f % 100 = 0 THEN 'staging' WHEN f % 100 = 1 THEN 'dead'
+           CASE WHEN f % 5 = 0 THEN 'staging' WHEN f % 100 = 1 THEN 'dead'
                 WHEN f % 100 = 2 THEN 'gone' ELSE 'live' END,
-           100, sha256(f::text::bytea), now(), now(), now()
+           100, sha256(f::text::bytea),
+           now() + CASE WHEN f % 500 = 0 THEN -1 ELSE 1 END * interval '1 hour', now(), now()
     FROM generate_series(1000::bigint, 1009) a, generate_series(1, 20000) f;
   ALTER TABLE extents DISABLE TRIGGER ALL;
   INSERT INTO versions (account_id, id, node_id, size, created_at, replaced_at)
@@ -45,15 +46,16 @@ constexpr char million_rows[] = R"(
     FROM generate_series(1000::bigint, 1009) a, generate_series(1, 20000) f;
   INSERT INTO extents (account_id, version_id, file_offset, length, object_id)
     SELECT a, a * 10000000 + f, 0, 100, a * 10000000 + f
-    FROM generate_series(1000::bigint, 1009) a, generate_series(1, 20000) f WHERE f % 100 > 2;
+    FROM generate_series(1000::bigint, 1009) a, generate_series(1, 20000) f WHERE f % 100 > 2 AND f % 5 > 0;
   ALTER TABLE extents ENABLE TRIGGER ALL;
-  INSERT INTO users (account_id, name) SELECT 1000, 'user' || i FROM generate_series(1, 20000) i;
+  INSERT INTO users (account_id, name) SELECT 999 + i, 'user' || i FROM generate_series(1, 20000) i;
+  INSERT INTO users (account_id, name) SELECT 999 + i, 'other' || i FROM generate_series(1, 20000) i;
   INSERT INTO user_keys (account_id, user_id, type, blob, fingerprint)
     SELECT account_id, id, 't', 'b', 'f' FROM users;
   INSERT INTO uploads (account_id, object_id, node_id, user_id, file_offset)
     SELECT account_id, id, 1, 1, 0 FROM objects WHERE state = 'staging';
   INSERT INTO upload_parts (account_id, object_id, number, size, etag)
-    SELECT account_id, object_id, p, 5, 'e' FROM uploads, generate_series(1, 20) p;
+    SELECT account_id, object_id, p, 5, 'e' FROM uploads, generate_series(1, 3) p;
   INSERT INTO node_successors SELECT 1000, i, i + 1, now() FROM generate_series(1, 20000) i;
   INSERT INTO audit_events (account_id, action) SELECT 1000, 'x' FROM generate_series(1, 20000);
   ANALYZE;
