@@ -118,17 +118,19 @@ bool ObjectWriter::ensure_window(std::uint64_t begin, std::uint64_t end) {
   }
 }
 
+/// All or nothing: what was reserved and not used would look like bytes that can be sent.
 bool ObjectWriter::reserve_for(std::uint64_t begin, std::uint64_t end) {
-  for (auto& part : window_) {
+  auto capacity_of = [&](const Part& part) -> std::size_t {
     const std::uint64_t part_end = std::min(end, part.offset + part.target);
-    if (part_end <= std::max(begin, part.offset)) continue;
-    const std::size_t capacity =
-        PartBuffer::capacity_for(static_cast<std::size_t>(part_end - part.offset));
-    if (capacity <= part.buffer.capacity()) continue;
-    const std::size_t more = capacity - part.buffer.capacity();
-    if (!share_.try_reserve(more)) return false;
-    part.buffer.grow(capacity);
+    if (part_end <= std::max(begin, part.offset)) return 0;
+    return PartBuffer::capacity_for(static_cast<std::size_t>(part_end - part.offset));
+  };
+  std::size_t more = 0;
+  for (const auto& part : window_) {
+    more += std::max(capacity_of(part), part.buffer.capacity()) - part.buffer.capacity();
   }
+  if (more > 0 && !share_.try_reserve(more)) return false;
+  for (auto& part : window_) part.buffer.grow(capacity_of(part));
   return true;
 }
 
