@@ -38,6 +38,8 @@ class PacketReader {
   std::size_t remaining() const { return packet_.size() - offset_; }
   /// Throws unless everything was read.
   void expect_end() const;
+  /// Passes over what is left.
+  void skip_rest() { offset_ = packet_.size(); }
 
  private:
   std::span<const std::byte> take(std::size_t length);

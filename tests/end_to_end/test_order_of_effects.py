@@ -4,6 +4,7 @@ Each burst here is one that a real client sends without waiting; its name says w
 """
 
 import random
+import struct
 
 import pytest
 
@@ -152,6 +153,17 @@ def test_rclone_closes_with_reads_pending(raw, remote):
                                    for offset in range(0, len(whole), 32_768)), (CLOSE, handle))
     closed.ok()
     assert b"".join(reply.ok() for reply in read) == whole
+
+
+def test_rclone_sends_its_whole_buffer_behind_the_last_write(raw, remote):
+    """Debian 12's rclone 1.60: the length is right, the packet is longer."""
+    handle = raw.open(f"{remote}/file", NEW)
+    body = struct.pack(">BI", WRITE, 7_000_000) + struct.pack(">I", len(handle)) + handle
+    body += struct.pack(">QI", 0, 5) + b"right" + b"left over" * 100
+    raw.channel.sendall(struct.pack(">I", len(body)) + body)
+    raw.reply(7_000_000).ok()
+    raw.close(handle)
+    assert raw.get(f"{remote}/file") == b"right"
 
 
 def test_openssh_reads_past_the_end(raw, remote):

@@ -110,6 +110,7 @@ TEST_F(HostileRequests, EveryPrefixAnswersBadMessage) {
 
 TEST_F(HostileRequests, OneByteTooManyAnswersBadMessage) {
   for (const Valid& request : all_requests()) {
+    if (request.type == SSH_FXP_WRITE) continue;  // rclone sends more: see WriteRequest.
     EXPECT_EQ(code_of(request.type, request.whole() + '\0'), SSH_FX_BAD_MESSAGE)
         << "type " << request.type;
   }
