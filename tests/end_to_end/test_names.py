@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.raw_sftp import (F_CREAT, F_TRUNC, F_WRITE, MKDIR, NO_SUCH_FILE, OK, OPEN,
+from support.raw_sftp import (F_CREAT, F_TRUNC, F_WRITE, FAILURE, MKDIR, NO_SUCH_FILE, OK, OPEN,
                               RENAME, SETSTAT, STAT, SYMLINK, Attrs)
 
 NEW = F_WRITE | F_CREAT | F_TRUNC
