@@ -1,7 +1,5 @@
 #include "tests/sftpd/vfs/vfs_fixture.h"
 
-#include <random>
-
 #include "sftpd/vfs/path_walk.h"
 
 namespace sftpd::vfs {
@@ -17,13 +15,6 @@ storage::Limits small_parts() {
 constexpr std::chrono::seconds patience{60};
 
 }  // namespace
-
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::string bytes(size, '\0');
-  for (auto& byte : bytes) byte = static_cast<char>(random() & 0xFF);
-  return bytes;
-}
 
 VfsTest::VfsTest() : memory_store(small_parts()), store(memory_store) {
   options.part_size = 64 * kib;

@@ -12,7 +12,9 @@
 #include "metadata/repositories/users.h"
 #include "sftpd/vfs/error.h"
 #include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/vfs.h"
+#include "tests/sftpd/vfs/noise.h"
 #include "tests/support/failing_object_store.h"
 #include "tests/support/memory_object_store.h"
 #include "tests/support/metadata/scratch_database.h"
@@ -24,9 +26,6 @@ using test_support::Operation;
 
 inline constexpr std::size_t kib = 1024;
 inline constexpr std::size_t mib = 1024 * kib;
-
-/// Bytes that differ everywhere, and from those of other seeds.
-std::string noise(std::size_t size, unsigned seed = 1);
 
 /// The code of the Error that `work` throws; nothing if it throws none.
 template <class Work>

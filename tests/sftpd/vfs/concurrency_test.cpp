@@ -1,0 +1,189 @@
+// Many files, threads and connections at once.
+
+#include <atomic>
+#include <thread>
+
+#include "tests/sftpd/vfs/vfs_fixture.h"
+
+namespace sftpd::vfs {
+namespace {
+
+class ConcurrencyTest : public VfsTest {
+ protected:
+  static void in_parallel(int count, const std::function<void(int)>& work) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
+    for (auto& thread : threads) thread.join();
+  }
+};
+
+TEST_F(ConcurrencyTest, FiftyWritersShareLittleMemoryAlthoughSomeAreIdle) {
+  options.transfer_memory_max = 32 * mib;
+  options.part_size = 8 * mib;
+  restart();
+  auto& pool = files->memory();
+  std::atomic<bool> above = false;
+  auto write_range = [&](FileHandle& handle, const std::string& content, std::size_t from,
+                         std::size_t to) {
+    for (std::size_t at = from; at < to; at += 32 * kib) {
+      handle.write(at, storage::Payload::copy_of(std::string_view(content).substr(at, 32 * kib)))
+          .get();
+      if (pool.used() > pool.capacity()) above = true;
+    }
+  };
+  constexpr int idle_count = 20;
+  std::vector<std::unique_ptr<FileHandle>> idle;
+  for (int i = 0; i < idle_count; ++i) {
+    idle.push_back(create("idle-" + std::to_string(i)));
+    write_range(*idle.back(), noise(1 * mib, static_cast<unsigned>(100 + i)), 0, 1 * mib);
+  }
+  in_parallel(30, [&](int i) {
+    Vfs session(*files, identity);
+    const auto handle =
+        session.open_file("busy-" + std::to_string(i), {.write = true, .create = true}, {});
+    write_range(*handle, noise(2 * mib, static_cast<unsigned>(i)), 0, 2 * mib);
+    handle->close().get();
+  });
+  in_parallel(idle_count, [&](int i) {
+    const auto n = static_cast<std::size_t>(i);
+    write(*idle[n], 1 * mib, noise(100 * kib, static_cast<unsigned>(200 + i)));
+    idle[n]->close().get();
+  });
+  EXPECT_FALSE(above);
+  idle.clear();
+  drain();
+  EXPECT_EQ(pool.used(), 0U);
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_EQ(read("busy-" + std::to_string(i)), noise(2 * mib, static_cast<unsigned>(i))) << i;
+  }
+  for (int i = 0; i < idle_count; ++i) {
+    EXPECT_EQ(read("idle-" + std::to_string(i)),
+              noise(1 * mib, static_cast<unsigned>(100 + i)) +
+                  noise(100 * kib, static_cast<unsigned>(200 + i)));
+  }
+}
+
+TEST_F(ConcurrencyTest, LargeEditsCommitAtOnceOnFewThreads) {
+  options.transfer_memory_max = 32 * mib;
+  options.commit_threads = 2;
+  restart();
+  in_parallel(6, [&](int i) {
+    Vfs session(*files, identity);
+    const std::string name = "edit-" + std::to_string(i);
+    const auto handle =
+        session.open_file(name, {.read = true, .write = true, .create = true}, {});
+    write(*handle, 8 * mib - 1, "x");
+    for (std::size_t at = 0; at < 7 * mib; at += 1 * mib) {
+      write(*handle, at, noise(900 * kib, static_cast<unsigned>(i)));
+    }
+    handle->close().get();
+  });
+  for (int i = 0; i < 6; ++i) {
+    const auto handle = open_reading("edit-" + std::to_string(i));
+    EXPECT_EQ(handle->attributes().size, 8 * mib);
+    EXPECT_EQ(handle->read(6 * mib, 256 * kib).get().text(),
+              noise(900 * kib, static_cast<unsigned>(i)).substr(0, 256 * kib));
+  }
+}
+
+TEST_F(ConcurrencyTest, AppendsOfManyConnectionsAreAllThere) {
+  put("log", "");
+  constexpr int rounds = 25;
+  in_parallel(4, [&](int i) {
+    Vfs session(*files, identity);
+    for (int round = 0; round < rounds; ++round) {
+      const auto handle = session.open_file("log", {.write = true, .append = true}, {});
+      write(*handle, 0, std::string(100, static_cast<char>('a' + i)));
+      handle->close().get();
+    }
+  });
+  const std::string log = read("log");
+  ASSERT_EQ(log.size(), 4U * rounds * 100);
+  for (std::size_t at = 0; at < log.size(); at += 100) {
+    EXPECT_EQ(log.substr(at, 100), std::string(100, log[at])) << "records are whole";
+  }
+  EXPECT_EQ(read_elsewhere("log"), log);
+}
+
+TEST_F(ConcurrencyTest, AtomicSavesAreNeverSeenHalf) {
+  put("file", std::string(2000, 'z'));
+  std::atomic<bool> done = false;
+  std::thread reader([&] {
+    Vfs session(*files, identity);
+    while (!done) {
+      const std::string seen = read(*session.open_file("file", {.read = true}, {}));
+      ASSERT_EQ(seen.size(), 2000U);
+      ASSERT_EQ(seen, std::string(2000, seen[0]));
+    }
+  });
+  in_parallel(3, [&](int i) {
+    Vfs session(*files, identity);
+    const std::string name = "save-" + std::to_string(i);
+    for (int round = 0; round < 15; ++round) {
+      const auto handle =
+          session.open_file(name, {.write = true, .create = true, .exclusive = true}, {});
+      write(*handle, 0, std::string(2000, static_cast<char>('a' + round)));
+      auto closed = handle->close();
+      session.rename_over(name, "file").get();
+      closed.get();
+    }
+  });
+  done = true;
+  reader.join();
+  EXPECT_EQ(text("SELECT count(*) FROM nodes WHERE kind = 'file'"), "1");
+}
+
+TEST_F(ConcurrencyTest, OneSlowStoreRequestHoldsNobodyElseBack) {
+  put("slow", noise(60 * kib));
+  put("fast", noise(60 * kib, 2));
+  restart();
+  const auto slow = open_editing("slow");
+  const auto fast = open_editing("fast");
+  store.add({.operation = Operation::get, .fault = Fault::hold});
+  auto held = slow->read(0, 100);
+  EXPECT_EQ(fast->read(0, 100).get().text(), noise(60 * kib, 2).substr(0, 100));
+  EXPECT_EQ(slow->attributes().size, 60 * kib);
+  write(*slow, 60 * kib, "more");
+  EXPECT_FALSE(held.ready());
+  store.release();
+  EXPECT_EQ(held.get().text(), noise(60 * kib).substr(0, 100));
+}
+
+TEST_F(ConcurrencyTest, PipelinedReadsOfASmallFileAreOneGet) {
+  put("file", noise(60 * kib));
+  restart();
+  const int before = store.calls(Operation::get);
+  const auto handle = open_reading("file");
+  std::vector<storage::Future<storage::Payload>> answers;
+  for (std::uint64_t at = 0; at < 64 * kib; at += 4 * kib) answers.push_back(handle->read(at, 4 * kib));
+  std::string content;
+  for (auto& answer : answers) content += answer.get().text();
+  EXPECT_EQ(content, noise(60 * kib));
+  EXPECT_EQ(store.calls(Operation::get) - before, 1);
+}
+
+TEST_F(ConcurrencyTest, ReadersOfAFileThatIsWrittenSeeWhatWasWritten) {
+  const std::string content = noise(1 * mib);
+  const auto writer = create("file");
+  std::atomic<std::size_t> written = 0;
+  std::thread reading([&] {
+    Vfs session(*files, identity);
+    const auto reader = session.open_file("file", {.read = true}, {});
+    while (written < content.size()) {
+      const std::size_t end = written;
+      const std::size_t from = end - std::min<std::size_t>(end, 40 * kib);
+      const auto bytes = reader->read(from, static_cast<std::uint32_t>(end - from)).get();
+      ASSERT_EQ(bytes.text(), std::string_view(content).substr(from, end - from));
+    }
+  });
+  for (std::size_t at = 0; at < content.size(); at += 32 * kib) {
+    write(*writer, at, content.substr(at, 32 * kib));
+    written = at + 32 * kib;
+  }
+  reading.join();
+  writer->close().get();
+  EXPECT_EQ(read("file"), content);
+}
+
+}  // namespace
+}  // namespace sftpd::vfs

@@ -1,0 +1,177 @@
+// Uploads of a process that was killed: what was received becomes the file, or goes.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "storage/local/local_object_store.h"
+#include "tests/sftpd/vfs/vfs_fixture.h"
+#include "tests/support/metadata/temporary_directory.h"
+
+namespace sftpd::vfs {
+namespace {
+
+class InterruptedUploadTest : public VfsTest {
+ protected:
+  InterruptedUploadTest() : local({.directory = directory.path()}) {
+    options.inline_max = 0;
+    start();
+  }
+  ~InterruptedUploadTest() override {
+    tree = nullptr;
+    process = nullptr;
+  }
+
+  /// A process on the same database and the local store.
+  void start() {
+    tree = nullptr;
+    process = nullptr;
+    process = std::make_unique<FileSystem>(scratch.database(), local, options);
+    tree = std::make_unique<Vfs>(*process, identity);
+  }
+
+  /// Another process writes these ranges of uploaded() to the file and is killed then.
+  void upload_and_die(const std::string& flags, const std::string& path,
+                      const std::vector<std::string>& ranges) {
+    std::vector<std::string> arguments = {WRITER_PROGRAM,
+                                          scratch.url(),
+                                          directory.path(),
+                                          std::to_string(identity.account.value),
+                                          std::to_string(identity.user.value),
+                                          flags,
+                                          path};
+    arguments.insert(arguments.end(), ranges.begin(), ranges.end());
+    std::vector<char*> pointers;
+    for (auto& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    int output[2];
+    ASSERT_EQ(::pipe(output), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::dup2(output[1], STDOUT_FILENO);
+      ::execv(WRITER_PROGRAM, pointers.data());
+      ::_exit(127);
+    }
+    ::close(output[1]);
+    std::string said(7, '\0');
+    EXPECT_EQ(::read(output[0], said.data(), said.size()), 7);
+    EXPECT_EQ(said, "written");
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ::close(output[0]);
+    scratch.execute("UPDATE objects SET lease_until = now() - interval '1 second'"
+                    " WHERE state = 'staging'");
+  }
+
+  static std::string uploaded() { return noise(4'000'000, 7); }
+
+  void put_here(const std::string& path, const std::string& content) {
+    const auto handle =
+        tree->open_file(path, {.write = true, .create = true, .truncate = true}, {});
+    write_all(*handle, content);
+    handle->close().get();
+  }
+  std::string content_of(const std::string& path) {
+    start();
+    return read(*tree->open_file(path, {.read = true}, {}));
+  }
+
+  tests::TemporaryDirectory directory;
+  storage::local::LocalObjectStore local;
+  std::unique_ptr<FileSystem> process;
+  std::unique_ptr<Vfs> tree;
+};
+
+TEST_F(InterruptedUploadTest, TheReceivedPrefixBecomesTheFile) {
+  upload_and_die("", "file", {"0:350000"});
+  EXPECT_EQ(content_of("file"), "");
+  EXPECT_EQ(process->finish_interrupted_uploads(), 1);
+  EXPECT_EQ(content_of("file"), uploaded().substr(0, 5 * 64 * kib)) << "all full parts";
+  EXPECT_TRUE(node("file").incomplete);
+  EXPECT_EQ(process->finish_interrupted_uploads(), 0);
+}
+
+TEST_F(InterruptedUploadTest, ItIsResumed) {
+  upload_and_die("", "file", {"0:350000"});
+  process->finish_interrupted_uploads();
+  const auto handle = tree->open_file("file", {.write = true}, {});
+  const auto size = handle->attributes().size;
+  write_all(*handle, uploaded().substr(size, 1'000'000), size);
+  handle->close().get();
+  EXPECT_EQ(content_of("file"), uploaded().substr(0, size + 1'000'000));
+  EXPECT_FALSE(node("file").incomplete);
+}
+
+TEST_F(InterruptedUploadTest, WhatItReplacedIsInTheHistory) {
+  put_here("file", noise(200 * kib));
+  upload_and_die("t", "file", {"0:350000"});
+  process->finish_interrupted_uploads();
+  EXPECT_EQ(content_of("file"), uploaded().substr(0, 5 * 64 * kib));
+  EXPECT_EQ(text("SELECT count(*) FROM versions WHERE replaced_at IS NOT NULL"), "1");
+}
+
+TEST_F(InterruptedUploadTest, AnAppendGoesBehindWhatWasThere) {
+  put_here("file", uploaded().substr(0, 100'000));
+  upload_and_die("a", "file", {"100000:350000"});
+  process->finish_interrupted_uploads();
+  EXPECT_EQ(content_of("file"), uploaded().substr(0, 100'000 + 5 * 64 * kib));
+}
+
+TEST_F(InterruptedUploadTest, SeveralObjectsThatFollowEachOtherAreThePrefix) {
+  // The second range is too far ahead for the window: the first object is finished for it, and what
+  // comes then begins another one.
+  upload_and_die("", "file", {"0:200000", "2000000:1000", "200000:300000"});
+  process->finish_interrupted_uploads();
+  const std::string content = content_of("file");
+  ASSERT_GE(content.size(), 200'000U);
+  EXPECT_EQ(content, uploaded().substr(0, content.size()));
+}
+
+TEST_F(InterruptedUploadTest, OldAndNewContentAreNeverMixed) {
+  put_here("file", noise(200 * kib));
+  // The first bytes never came: what did come says nothing about them.
+  upload_and_die("t", "file", {"4096:4096", "8192:500000"});
+  process->finish_interrupted_uploads();
+  EXPECT_EQ(content_of("file"), noise(200 * kib));
+}
+
+TEST_F(InterruptedUploadTest, MayBeSetToDiscard) {
+  put_here("file", noise(200 * kib));
+  upload_and_die("t", "file", {"0:350000"});
+  options.interrupted_uploads = FileSystem::InterruptedUploads::discard;
+  start();
+  EXPECT_EQ(process->finish_interrupted_uploads(), 1);
+  EXPECT_EQ(content_of("file"), noise(200 * kib));
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+}
+
+TEST_F(InterruptedUploadTest, ARemovedFileStaysRemoved) {
+  upload_and_die("", "file", {"0:350000"});
+  tree->remove_file("file");
+  process->finish_interrupted_uploads();
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+  EXPECT_EQ(text("SELECT count(*) FROM objects WHERE state = 'live'"), "0");
+}
+
+TEST_F(InterruptedUploadTest, ARenamedFileGetsItsBytes) {
+  upload_and_die("", "file", {"0:350000"});
+  tree->rename("file", "renamed");
+  process->finish_interrupted_uploads();
+  EXPECT_EQ(content_of("renamed"), uploaded().substr(0, 5 * 64 * kib));
+}
+
+TEST_F(InterruptedUploadTest, OnesOwnRunningUploadIsLeftAlone) {
+  const auto handle = tree->open_file("file", {.write = true, .create = true}, {});
+  write_all(*handle, noise(300 * kib));
+  handle->sync().get();
+  write_all(*handle, noise(300 * kib, 2), 300 * kib);
+  scratch.execute("UPDATE objects SET lease_until = now() - interval '1 second'"
+                  " WHERE state = 'staging'");
+  EXPECT_EQ(process->finish_interrupted_uploads(), 0);
+  handle->close().get();
+  EXPECT_EQ(content_of("file"), noise(300 * kib) + noise(300 * kib, 2));
+}
+
+}  // namespace
+}  // namespace sftpd::vfs

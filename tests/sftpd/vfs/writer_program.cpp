@@ -1,0 +1,69 @@
+// A process that uploads a file and is killed for it: writes what it is told, says so, and waits.
+//   vfs_writer DATABASE STORE ACCOUNT USER FLAGS PATH [OFFSET:LENGTH]...
+// FLAGS: t truncate, a append. The bytes are those that noise() gives the whole file.
+
+#include <unistd.h>
+
+#include <iostream>
+#include <string>
+
+#include "metadata/database.h"
+#include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/memory_pool.h"
+#include "sftpd/vfs/vfs.h"
+#include "storage/local/local_object_store.h"
+#include "tests/sftpd/vfs/noise.h"
+
+namespace {
+
+using namespace sftpd::vfs;
+
+/// Waits until only the part that is not full is in memory.
+void wait_until_sent(MemoryPool& memory, std::size_t rest) {
+  for (;;) {
+    const auto seen = memory.releases();
+    if (memory.used() <= rest) return;
+    auto released = std::make_shared<storage::Promise<void>>();
+    auto future = released->future();
+    memory.when_released(seen, [released] { released->set_value(); });
+    future.get();
+  }
+}
+
+void write_range(FileHandle& handle, const std::string& content, const std::string& range) {
+  const std::size_t offset = std::stoul(range);
+  const std::size_t end = offset + std::stoul(range.substr(range.find(':') + 1));
+  for (std::size_t at = offset; at < end; at += 32 * 1024) {
+    const auto bytes = content.substr(at, std::min<std::size_t>(32 * 1024, end - at));
+    handle.write(at, storage::Payload::copy_of(bytes)).get();
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count < 7) return 2;
+  metadata::Database::Options database_options;
+  database_options.url = arguments[1];
+  metadata::Database database(database_options);
+  storage::local::LocalObjectStore store({.directory = arguments[2]});
+  FileSystem::Options options;
+  options.part_size = 64 * 1024;
+  options.inline_max = 0;
+  FileSystem files(database, store, options);
+  Vfs vfs(files, {metadata::AccountId{std::stol(arguments[3])},
+                  metadata::UserId{std::stol(arguments[4])}, "anna", 1000, 1000});
+  const std::string flags = arguments[5];
+  const auto handle = vfs.open_file(arguments[6],
+                                    {.write = true,
+                                     .append = flags.find('a') != flags.npos,
+                                     .create = true,
+                                     .truncate = flags.find('t') != flags.npos},
+                                    {});
+  const std::string content = noise(4'000'000, 7);
+  for (int i = 7; i < count; ++i) write_range(*handle, content, arguments[i]);
+  wait_until_sent(files.memory(), 64 * 1024);
+  std::cout << "written" << std::endl;
+  ::pause();
+  return 0;
+}
