@@ -61,8 +61,8 @@ void commit(Transaction::Inner& inner) {
   } catch (const Error& error) {
     if (inner.failure->kind != Failure::Kind::lost) throw;
     inner.failure->code = ErrorCode::in_doubt;
-    throw Error(ErrorCode::in_doubt, "the connection broke during COMMIT: " +
-                                         std::string(error.what()));
+    throw Error(ErrorCode::in_doubt,
+                "the connection broke during COMMIT: " + std::string(error.what()));
   }
 }
 
@@ -97,8 +97,8 @@ std::optional<Failure> attempt(Session& session, const std::function<void(Transa
   }
   const auto failure = inner.failure;
   usable = roll_back(inner);
-  const bool is_final = !failure || failure->kind == Failure::Kind::refused ||
-                        failure->code == ErrorCode::in_doubt;
+  const bool is_final =
+      !failure || failure->kind == Failure::Kind::refused || failure->code == ErrorCode::in_doubt;
   if (is_final) std::rethrow_exception(thrown);
   return failure;
 }

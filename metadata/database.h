@@ -20,9 +20,9 @@ enum class Durability { now, later };
 
 /// A pool of PostgreSQL connections with the statements that repositories use.
 ///
-/// Safe to call from any thread. A call takes a connection for as long as its function runs; when all
-/// are taken it waits, at most `acquire_timeout`. A connection that was lost is replaced; work is
-/// repeated on the new one only if it cannot have been committed.
+/// Safe to call from any thread. A call takes a connection for as long as its function runs; when
+/// all are taken it waits, at most `acquire_timeout`. A connection that was lost is replaced; work
+/// is repeated on the new one only if it cannot have been committed.
 class Database {
  public:
   struct Options {

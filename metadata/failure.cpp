@@ -16,28 +16,28 @@ using Kind = Failure::Kind;
 
 /// PostgreSQL's error codes (appendix A of its manual) and those that our own functions raise.
 constexpr Meaning meanings[] = {
-    {"SB001", Kind::refused,  ErrorCode::not_found      },
-    {"SB002", Kind::refused,  ErrorCode::already_exists },
-    {"SB003", Kind::refused,  ErrorCode::not_empty      },
-    {"SB004", Kind::refused,  ErrorCode::not_a_directory},
-    {"SB005", Kind::refused,  ErrorCode::would_loop     },
-    {"SB006", Kind::refused,  ErrorCode::quota_exceeded },
-    {"SB007", Kind::refused,  ErrorCode::lease_lost     },
-    {"SB008", Kind::refused,  ErrorCode::invalid        },
-    {"23505", Kind::refused,  ErrorCode::already_exists },
-    {"23503", Kind::refused,  ErrorCode::not_found      }, // a foreign key: what it names is gone
-    {"23514", Kind::refused,  ErrorCode::invalid        }, // a CHECK
-    {"22",    Kind::refused,  ErrorCode::invalid        }, // data: not UTF-8, out of range ...
-    {"54",    Kind::refused,  ErrorCode::invalid        }, // an index row too long ...
-    {"40",    Kind::conflict, ErrorCode::conflict       }, // serialization failure, deadlock
-    {"55P03", Kind::conflict, ErrorCode::conflict       }, // lock not available
-    {"57014", Kind::refused,  ErrorCode::unavailable    }, // statement timeout
-    {"57",    Kind::lost,     ErrorCode::unavailable    }, // shutting down, starting, terminated
-    {"08",    Kind::lost,     ErrorCode::unavailable    },
-    {"25006", Kind::lost,     ErrorCode::unavailable    }, // a standby now: the primary moved
-    {"26000", Kind::lost,     ErrorCode::unavailable    }, // a pooler gave us another session
-    {"53",    Kind::refused,  ErrorCode::unavailable    }, // disk full, out of memory
-    {"58",    Kind::refused,  ErrorCode::unavailable    }, // the server's I/O
+    {"SB001", Kind::refused, ErrorCode::not_found},
+    {"SB002", Kind::refused, ErrorCode::already_exists},
+    {"SB003", Kind::refused, ErrorCode::not_empty},
+    {"SB004", Kind::refused, ErrorCode::not_a_directory},
+    {"SB005", Kind::refused, ErrorCode::would_loop},
+    {"SB006", Kind::refused, ErrorCode::quota_exceeded},
+    {"SB007", Kind::refused, ErrorCode::lease_lost},
+    {"SB008", Kind::refused, ErrorCode::invalid},
+    {"23505", Kind::refused, ErrorCode::already_exists},
+    {"23503", Kind::refused, ErrorCode::not_found},    // a foreign key: what it names is gone
+    {"23514", Kind::refused, ErrorCode::invalid},      // a CHECK
+    {"22", Kind::refused, ErrorCode::invalid},         // data: not UTF-8, out of range ...
+    {"54", Kind::refused, ErrorCode::invalid},         // an index row too long ...
+    {"40", Kind::conflict, ErrorCode::conflict},       // serialization failure, deadlock
+    {"55P03", Kind::conflict, ErrorCode::conflict},    // lock not available
+    {"57014", Kind::refused, ErrorCode::unavailable},  // statement timeout
+    {"57", Kind::lost, ErrorCode::unavailable},        // shutting down, starting, terminated
+    {"08", Kind::lost, ErrorCode::unavailable},
+    {"25006", Kind::lost, ErrorCode::unavailable},  // a standby now: the primary moved
+    {"26000", Kind::lost, ErrorCode::unavailable},  // a pooler gave us another session
+    {"53", Kind::refused, ErrorCode::unavailable},  // disk full, out of memory
+    {"58", Kind::refused, ErrorCode::unavailable},  // the server's I/O
 };
 
 Failure refused_by(const std::string& sqlstate, const std::string& message) {

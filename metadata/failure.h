@@ -18,7 +18,8 @@ struct Failure {
   std::string message;
 };
 
-/// What the exception being handled (libpqxx's, or any) means. `connection_is_open`: as seen after it.
+/// What the exception being handled (libpqxx's, or any) means. `connection_is_open`: as seen after
+/// it.
 Failure current_failure(bool connection_is_open);
 
 /// libpq's message about a failed attempt to connect, without the connection string that it quotes

@@ -36,7 +36,9 @@ using Time = std::chrono::sys_time<std::chrono::microseconds>;
 
 template <>
 struct std::hash<metadata::AccountId> {
-  std::size_t operator()(metadata::AccountId id) const { return std::hash<std::int64_t>{}(id.value); }
+  std::size_t operator()(metadata::AccountId id) const {
+    return std::hash<std::int64_t>{}(id.value);
+  }
 };
 template <>
 struct std::hash<metadata::NodeId> {
@@ -44,5 +46,7 @@ struct std::hash<metadata::NodeId> {
 };
 template <>
 struct std::hash<metadata::ObjectId> {
-  std::size_t operator()(metadata::ObjectId id) const { return std::hash<std::int64_t>{}(id.value); }
+  std::size_t operator()(metadata::ObjectId id) const {
+    return std::hash<std::int64_t>{}(id.value);
+  }
 };

@@ -58,8 +58,7 @@ inline TextParameter parameter(Time time) { return parameter(time.time_since_epo
 
 /// The ids are structs around one number.
 template <class Id>
-  requires std::same_as<decltype(Id::value), std::int64_t>
-TextParameter parameter(Id id) {
+requires std::same_as<decltype(Id::value), std::int64_t> TextParameter parameter(Id id) {
   return parameter(id.value);
 }
 

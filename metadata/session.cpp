@@ -16,8 +16,7 @@ constexpr std::array<std::pair<const char*, const char*>, 7> defaults{
      {"keepalives_idle", "15"},
      {"keepalives_interval", "5"},
      {"keepalives_count", "3"},
-     {"tcp_user_timeout", "30000"}}
-};
+     {"tcp_user_timeout", "30000"}}};
 
 // Bounded statements; no just-in-time compilation, which only delays point queries; nothing on
 // standard error. A pooled connection may come with other defaults.
@@ -47,8 +46,7 @@ std::string with_defaults(const std::string& url) {
   return joined(' ', " ") + url;
 }
 
-Session::Session(const std::string& url)
-    : connection_(with_defaults(url)), silence_(connection_) {
+Session::Session(const std::string& url) : connection_(with_defaults(url)), silence_(connection_) {
   pqxx::nontransaction work(connection_);
   work.exec(session_settings);
   work.commit();

@@ -29,7 +29,8 @@ class Session {
   std::unordered_set<std::string> prepared_;
 };
 
-/// `url` with our defaults added (application name, keepalives, timeouts); what it says itself wins.
+/// `url` with our defaults added (application name, keepalives, timeouts); what it says itself
+/// wins.
 std::string with_defaults(const std::string& url);
 
 }  // namespace metadata

@@ -13,8 +13,8 @@ constexpr Statement table_exists{"migrations_table_exists",
                                  "SELECT to_regclass('schema_migrations') IS NOT NULL"};
 constexpr Statement select_applied{"migrations_applied",
                                    "SELECT name, sha256 FROM schema_migrations ORDER BY name"};
-constexpr Statement insert_applied{
-    "migrations_insert", "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)"};
+constexpr Statement insert_applied{"migrations_insert",
+                                   "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)"};
 
 // 'SHBX' in ASCII, and which of our locks it is.
 constexpr char lock_and_create[] =

@@ -47,8 +47,7 @@ Usage Accounts::usage(AccountId account) {
 }
 
 void Accounts::set_quota(AccountId account, std::optional<std::uint64_t> quota_bytes) {
-  const auto rows =
-      transaction_.inner().run(update_quota, account, quota_parameter(quota_bytes));
+  const auto rows = transaction_.inner().run(update_quota, account, quota_parameter(quota_bytes));
   if (rows.affected_rows() == 0) throw no_such_account();
 }
 

@@ -11,9 +11,9 @@
 namespace metadata {
 
 struct Usage {
-  std::uint64_t used_bytes = 0;                ///< sum of the sizes of all files
-  std::uint64_t files = 0;                     ///< nodes of the account
-  std::optional<std::uint64_t> quota_bytes;    ///< none: no limit
+  std::uint64_t used_bytes = 0;              ///< sum of the sizes of all files
+  std::uint64_t files = 0;                   ///< nodes of the account
+  std::optional<std::uint64_t> quota_bytes;  ///< none: no limit
 };
 
 /// Tenants: each has one tree, one quota, and its users.

@@ -7,8 +7,8 @@
 namespace metadata {
 namespace {
 
-#define NODE_COLUMNS                                                                              \
-  "n.id, n.parent_id, n.name, n.kind, n.mode, n.uid, n.gid, n.size, shoebox_micros(n.atime),"     \
+#define NODE_COLUMNS                                                                          \
+  "n.id, n.parent_id, n.name, n.kind, n.mode, n.uid, n.gid, n.size, shoebox_micros(n.atime)," \
   " shoebox_micros(n.mtime), shoebox_micros(n.ctime), n.version_id, n.link_target, n.incomplete"
 
 // Primary key.
@@ -41,14 +41,13 @@ constexpr Statement select_ancestry{
     " SELECT " NODE_COLUMNS " FROM n ORDER BY n.height DESC"};
 // Index nodes_listing: it begins behind the last name and ends after a page.
 constexpr Statement select_page{
-    "nodes_list",
-    "SELECT " NODE_COLUMNS
-    " FROM nodes n WHERE n.account_id = $1 AND n.parent_id = $2 AND n.name > $3"
-    " ORDER BY n.account_id, n.parent_id, n.name LIMIT $4"};
+    "nodes_list", "SELECT " NODE_COLUMNS
+                  " FROM nodes n WHERE n.account_id = $1 AND n.parent_id = $2 AND n.name > $3"
+                  " ORDER BY n.account_id, n.parent_id, n.name LIMIT $4"};
 
 constexpr Statement insert_node{
-    "nodes_insert", "SELECT " NODE_COLUMNS
-                    " FROM shoebox_node_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) n"};
+    "nodes_insert",
+    "SELECT " NODE_COLUMNS " FROM shoebox_node_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) n"};
 constexpr Statement update_node{
     "nodes_change",
     "UPDATE nodes SET mode = coalesce($3, mode), uid = coalesce($4, uid), gid = coalesce($5, gid),"
@@ -156,9 +155,9 @@ Node Nodes::insert(AccountId account, const NewNode& node) {
   check_name(node.name);
   std::optional<std::string> link_target;
   if (node.kind == NodeKind::symlink) link_target = node.link_target;
-  const auto rows = transaction_.inner().run(
-      insert_node, account, node.parent, node.name, text_of(node.kind), node.mode & mode_mask,
-      node.uid, node.gid, link_target, node.atime, node.mtime);
+  const auto rows = transaction_.inner().run(insert_node, account, node.parent, node.name,
+                                             text_of(node.kind), node.mode & mode_mask, node.uid,
+                                             node.gid, link_target, node.atime, node.mtime);
   return node_of(rows[0]);
 }
 

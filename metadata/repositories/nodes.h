@@ -81,8 +81,9 @@ class Nodes {
   /// Files: the target keeps its id, gets the source's version, size, times and mode, its old
   /// version goes to history; the source's row goes away and `node_successors` remembers
   /// source -> target so that a commit under way for the source finds its way.
-  /// Symlink involved, or directory onto an empty directory: the target goes, the source is renamed.
-  /// Returns the id that the name now has. Throws not_found, not_empty, not_a_directory, would_loop.
+  /// Symlink involved, or directory onto an empty directory: the target goes, the source is
+  /// renamed. Returns the id that the name now has. Throws not_found, not_empty, not_a_directory,
+  /// would_loop.
   NodeId replace(AccountId account, NodeId source, NodeId target);
 
   /// Removes an entry; a file's versions leave with it for the retention period. Quota is given

@@ -56,7 +56,8 @@ class Objects {
   /// The objects are deleted from the store: `gone`, remembered for a second deletion after a day.
   void mark_gone(const std::vector<ObjectRow>& rows);
 
-  /// For fsck: up to `limit` rows with ids above `after` in (account, id) order, any state but gone.
+  /// For fsck: up to `limit` rows with ids above `after` in (account, id) order, any state but
+  /// gone.
   std::vector<ObjectRow> scan(AccountId after_account, ObjectId after, int limit);
   /// Which of these keys are known in any state but gone.
   std::vector<std::string> known_keys(const std::vector<std::string>& keys);

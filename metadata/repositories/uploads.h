@@ -24,7 +24,7 @@ struct UploadRow {
   NodeId node;
   UserId user;
   std::string key;
-  std::string upload;  ///< the store's id
+  std::string upload;             ///< the store's id
   std::uint64_t file_offset = 0;  ///< where the object's first byte lies in the file
   std::vector<UploadPart> parts;  ///< ascending
 };

@@ -9,8 +9,7 @@ namespace {
   "id, account_id, name, password_hash, disabled, uid, gid, shoebox_micros(created_at)"
 
 // Index users_name.
-constexpr Statement select_user{"users_find",
-                                "SELECT " USER_COLUMNS " FROM users WHERE name = $1"};
+constexpr Statement select_user{"users_find", "SELECT " USER_COLUMNS " FROM users WHERE name = $1"};
 // Index users_name, by keyset.
 constexpr Statement select_users{
     "users_list", "SELECT " USER_COLUMNS " FROM users WHERE name > $1 ORDER BY name LIMIT $2"};

@@ -120,7 +120,8 @@ TEST(Database, ADeadlockIsResolvedAndBothCommit) {
   std::barrier both_hold_one(2);
   std::atomic<int> meetings{0};
   const auto lock = [](Transaction& tx, const std::string& id) {
-    tx.inner().script("UPDATE accounts SET quota_bytes = coalesce(quota_bytes, 0) + 1 WHERE id = " + id);
+    tx.inner().script("UPDATE accounts SET quota_bytes = coalesce(quota_bytes, 0) + 1 WHERE id = " +
+                      id);
   };
   const auto run = [&](const std::string& first, const std::string& second) {
     bool met = false;
@@ -201,8 +202,9 @@ TEST(Database, ConnectionsThatDiedIdleAreNotUsed) {
   options.url = scratch.url();
   Database other(options);
   other.query([](Transaction& tx) {
-    tx.inner().script("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                      " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    tx.inner().script(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()");
     return true;
   });
   for (int i = 0; i < 3; ++i) EXPECT_EQ(count_in(scratch.database()), 0);

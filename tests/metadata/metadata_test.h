@@ -81,9 +81,8 @@ class MetadataTest : public ::testing::Test {
   }
   std::vector<std::string> names_in(NodeId parent) {
     std::vector<std::string> names;
-    for (const Node& node : in([&](Repositories& r) {
-           return r.nodes.list(account, parent, "", 100000);
-         })) {
+    for (const Node& node :
+         in([&](Repositories& r) { return r.nodes.list(account, parent, "", 100000); })) {
       names.push_back(node.name);
     }
     return names;

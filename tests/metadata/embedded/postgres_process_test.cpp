@@ -120,8 +120,9 @@ TEST(EmbeddedPostgres, OnlyThisUserAndRootReachIt) {
     ASSERT_EQ(stat((directory.path() + folder).c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0700U) << folder;
   }
-  EXPECT_EQ(ask(postgres.url(), "SELECT string_agg(type || ' ' || auth_method, ',')"
-                                " FROM pg_hba_file_rules"),
+  EXPECT_EQ(ask(postgres.url(),
+                "SELECT string_agg(type || ' ' || auth_method, ',')"
+                " FROM pg_hba_file_rules"),
             "local peer");
 }
 

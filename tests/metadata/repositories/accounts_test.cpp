@@ -52,8 +52,7 @@ TEST(Accounts, AnUnknownOneIsNotFound) {
     }
     return ErrorCode::internal;
   };
-  EXPECT_EQ(code_of([](Accounts accounts) { accounts.root(AccountId{77}); }),
-            ErrorCode::not_found);
+  EXPECT_EQ(code_of([](Accounts accounts) { accounts.root(AccountId{77}); }), ErrorCode::not_found);
   EXPECT_EQ(code_of([](Accounts accounts) { accounts.usage(AccountId{77}); }),
             ErrorCode::not_found);
   EXPECT_EQ(code_of([](Accounts accounts) { accounts.set_quota(AccountId{77}, 1); }),

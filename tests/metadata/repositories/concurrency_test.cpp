@@ -19,7 +19,8 @@ class Concurrency : public MetadataTest {
     std::vector<std::thread> threads;
     for (int number = 0; number < count; ++number) {
       threads.emplace_back([&, number] {
-        for (int i = 0; i < times; ++i) attempt([&](Repositories& r) { work(number * times + i, r); });
+        for (int i = 0; i < times; ++i)
+          attempt([&](Repositories& r) { work(number * times + i, r); });
       });
     }
     for (auto& thread : threads) thread.join();
@@ -30,10 +31,9 @@ class Concurrency : public MetadataTest {
     try {
       in(work);
     } catch (const Error& error) {
-      const bool is_outcome = error.code() != ErrorCode::internal &&
-                              error.code() != ErrorCode::conflict &&
-                              error.code() != ErrorCode::unavailable &&
-                              error.code() != ErrorCode::in_doubt;
+      const bool is_outcome =
+          error.code() != ErrorCode::internal && error.code() != ErrorCode::conflict &&
+          error.code() != ErrorCode::unavailable && error.code() != ErrorCode::in_doubt;
       EXPECT_TRUE(is_outcome) << error.what();
       if (is_outcome) ++refused;
     }
@@ -115,7 +115,8 @@ TEST_F(Concurrency, PublicationsReplacementsAndRemovalsKeepTheBooks) {
       }
     } else {
       const auto objects = r.objects.reserve(account, {"key" + std::to_string(i)}, seconds{60});
-      if (!r.versions.publish(account, whole(node->id, objects[0], 100 + static_cast<unsigned>(i)))) {
+      if (!r.versions.publish(account,
+                              whole(node->id, objects[0], 100 + static_cast<unsigned>(i)))) {
         r.objects.discard(account, objects);
       }
     }

@@ -123,7 +123,8 @@ class NodesModel : public MetadataTest, public ::testing::WithParamInterface<uns
     const NodeId parent = pick();
     const std::string name = pick_name();
     const auto expected = model.check_rename(id, parent, name);
-    ASSERT_EQ(code_of([&](Repositories& r) { r.nodes.rename(account, id, parent, name); }), expected);
+    ASSERT_EQ(code_of([&](Repositories& r) { r.nodes.rename(account, id, parent, name); }),
+              expected);
     if (!expected) {
       model.nodes[id].parent = parent;
       model.nodes[id].name = name;
@@ -143,10 +144,9 @@ class NodesModel : public MetadataTest, public ::testing::WithParamInterface<uns
   void remove() {
     const NodeId id = pick();
     const auto expected = model.check_remove(id);
-    ASSERT_EQ(code_of([&](Repositories& r) {
-                ASSERT_EQ(r.nodes.remove(account, id), model.exists(id));
-              }),
-              expected);
+    ASSERT_EQ(
+        code_of([&](Repositories& r) { ASSERT_EQ(r.nodes.remove(account, id), model.exists(id)); }),
+        expected);
     if (!expected) model.nodes.erase(id);
   }
   void publish_inline() {

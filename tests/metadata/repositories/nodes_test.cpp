@@ -41,8 +41,15 @@ TEST_F(NodesRepository, AnInsertedEntryIsFoundAsItWasGiven) {
 }
 
 TEST_F(NodesRepository, ASymlinkHasItsTargetAndItsLength) {
-  const NewNode given{.parent = root, .name = "link", .kind = NodeKind::symlink, .mode = 0777,
-                      .uid = 0, .gid = 0, .link_target = "../ä", .atime = {}, .mtime = {}};
+  const NewNode given{.parent = root,
+                      .name = "link",
+                      .kind = NodeKind::symlink,
+                      .mode = 0777,
+                      .uid = 0,
+                      .gid = 0,
+                      .link_target = "../ä",
+                      .atime = {},
+                      .mtime = {}};
   const Node made = in([&](Repositories& r) { return r.nodes.insert(account, given); });
   EXPECT_EQ(made.link_target, "../ä");
   EXPECT_EQ(made.size, 5U);
@@ -60,8 +67,15 @@ TEST_F(NodesRepository, AnInsertTouchesTheParent) {
 TEST_F(NodesRepository, ANameExistsOnceInADirectory) {
   make(root, "a");
   const auto insert_again = [&](Repositories& r) {
-    r.nodes.insert(account, {.parent = root, .name = "a", .kind = NodeKind::file, .mode = 0, .uid = 0,
-                             .gid = 0, .link_target = "", .atime = {}, .mtime = {}});
+    r.nodes.insert(account, {.parent = root,
+                             .name = "a",
+                             .kind = NodeKind::file,
+                             .mode = 0,
+                             .uid = 0,
+                             .gid = 0,
+                             .link_target = "",
+                             .atime = {},
+                             .mtime = {}});
   };
   EXPECT_EQ(code_of(insert_again), ErrorCode::already_exists);
   EXPECT_EQ(usage().files, 1U);
@@ -74,8 +88,15 @@ TEST_F(NodesRepository, ANameExistsOnceInADirectory) {
 TEST_F(NodesRepository, WhatIsNoNameIsInvalid) {
   const auto insert_named = [&](const std::string& name) {
     return code_of([&](Repositories& r) {
-      r.nodes.insert(account, {.parent = root, .name = name, .kind = NodeKind::file, .mode = 0,
-                               .uid = 0, .gid = 0, .link_target = "", .atime = {}, .mtime = {}});
+      r.nodes.insert(account, {.parent = root,
+                               .name = name,
+                               .kind = NodeKind::file,
+                               .mode = 0,
+                               .uid = 0,
+                               .gid = 0,
+                               .link_target = "",
+                               .atime = {},
+                               .mtime = {}});
     });
   };
   for (const std::string& name :
@@ -92,8 +113,15 @@ TEST_F(NodesRepository, AnInsertNeedsADirectoryAsParent) {
   const Node file = make(root, "file");
   const auto insert_into = [&](NodeId parent) {
     return code_of([&](Repositories& r) {
-      r.nodes.insert(account, {.parent = parent, .name = "x", .kind = NodeKind::file, .mode = 0,
-                               .uid = 0, .gid = 0, .link_target = "", .atime = {}, .mtime = {}});
+      r.nodes.insert(account, {.parent = parent,
+                               .name = "x",
+                               .kind = NodeKind::file,
+                               .mode = 0,
+                               .uid = 0,
+                               .gid = 0,
+                               .link_target = "",
+                               .atime = {},
+                               .mtime = {}});
     });
   };
   EXPECT_EQ(insert_into(file.id), ErrorCode::not_a_directory);
@@ -107,7 +135,8 @@ TEST_F(NodesRepository, AWalkReturnsWhatItFound) {
   const Node c = make(b.id, "c");
   const auto walk = [&](NodeId start, const std::vector<std::string>& names) {
     std::vector<NodeId> ids;
-    for (const Node& node : in([&](Repositories& r) { return r.nodes.walk(account, start, names); })) {
+    for (const Node& node :
+         in([&](Repositories& r) { return r.nodes.walk(account, start, names); })) {
       ids.push_back(node.id);
     }
     return ids;
@@ -126,7 +155,8 @@ TEST_F(NodesRepository, AWalkOf2048NamesIsPossible) {
   execute("WITH RECURSIVE chain AS (SELECT 1 AS i, " + std::to_string(root.value) +
           "::bigint AS parent UNION ALL SELECT i + 1, 1000000 + i FROM chain WHERE i < 2048)"
           " INSERT INTO nodes (account_id, id, parent_id, name, kind, mode, uid, gid, atime, mtime,"
-          " ctime) SELECT " + std::to_string(account.value) +
+          " ctime) SELECT " +
+          std::to_string(account.value) +
           ", 1000000 + i, parent, 'd', 'directory', 493, 0, 0, now(), now(), now() FROM chain");
   const auto found = in([&](Repositories& r) {
     return r.nodes.walk(account, root, std::vector<std::string>(2048, "d"));
@@ -174,7 +204,8 @@ TEST_F(NodesRepository, AChangeSetsOnlyWhatIsGiven) {
   EXPECT_EQ(after.gid, 5U);
   EXPECT_EQ(after.mtime, before.mtime);
   EXPECT_GT(after.ctime, before.ctime);
-  EXPECT_TRUE(change({.mode = {}, .uid = {}, .gid = {}, .atime = Time{}, .mtime = Time{microseconds{7}}}));
+  EXPECT_TRUE(
+      change({.mode = {}, .uid = {}, .gid = {}, .atime = Time{}, .mtime = Time{microseconds{7}}}));
   after = *find(before.id);
   EXPECT_EQ(after.atime, Time{});
   EXPECT_EQ(after.mtime, Time{microseconds{7}});
@@ -190,7 +221,9 @@ TEST_F(NodesRepository, RenameMovesATreeAndTouchesBothParents) {
   const Time from_before = find(from.id)->mtime;
   const Time to_before = find(to.id)->mtime;
   in([&](Repositories& r) { r.nodes.rename(account, directory.id, to.id, "moved"); });
-  const auto path = in([&](Repositories& r) { return r.nodes.walk(account, root, {"to", "moved", "leaf"}); });
+  const auto path = in([&](Repositories& r) {
+    return r.nodes.walk(account, root, {"to", "moved", "leaf"});
+  });
   ASSERT_EQ(path.size(), 4U);
   EXPECT_EQ(path[3].id, leaf.id);
   EXPECT_EQ(path[2].mtime, own_before);

@@ -15,9 +15,8 @@ using ::testing::UnorderedElementsAre;
 class ObjectsRepository : public MetadataTest {
  protected:
   std::vector<ObjectRow> claim(seconds keep_dead, seconds grace, int limit = 100) {
-    return in([&](Repositories& r) {
-      return r.objects.claim_for_deletion(keep_dead, grace, limit);
-    });
+    return in(
+        [&](Repositories& r) { return r.objects.claim_for_deletion(keep_dead, grace, limit); });
   }
   static std::vector<std::string> keys_of(const std::vector<ObjectRow>& rows) {
     std::vector<std::string> keys;
@@ -41,7 +40,8 @@ TEST_F(ObjectsRepository, ReserveReturnsIdsInTheOrderOfTheKeys) {
   EXPECT_EQ(key_of(ids[1]), "a");
   EXPECT_EQ(key_of(ids[2]), "m");
   EXPECT_EQ(state_of(ids[0]), "staging");
-  EXPECT_TRUE(in([&](Repositories& r) { return r.objects.reserve(account, {}, seconds{1}); }).empty());
+  EXPECT_TRUE(
+      in([&](Repositories& r) { return r.objects.reserve(account, {}, seconds{1}); }).empty());
 }
 
 TEST_F(ObjectsRepository, AKeyIsNeverReused) {
@@ -162,13 +162,16 @@ TEST_F(ObjectsRepository, ScanAndKnownKeysSeeAllButTombstones) {
   mark_gone(claim(seconds{0}, seconds{0}));
   const ObjectId c = reserve("c");
   const auto scan = [&](AccountId after_account, ObjectId after, int limit) {
-    return keys_of(in([&](Repositories& r) { return r.objects.scan(after_account, after, limit); }));
+    return keys_of(
+        in([&](Repositories& r) { return r.objects.scan(after_account, after, limit); }));
   };
   EXPECT_THAT(scan(AccountId{0}, ObjectId{0}, 10), ElementsAre("a", "c"));
   EXPECT_THAT(scan(AccountId{0}, ObjectId{0}, 1), ElementsAre("a"));
   EXPECT_THAT(scan(account, a, 10), ElementsAre("c"));
   EXPECT_THAT(scan(account, c, 10), IsEmpty());
-  EXPECT_THAT(in([](Repositories& r) { return r.objects.known_keys({"a", "b", "c", "d"}); }),
+  EXPECT_THAT(in([](Repositories& r) {
+                return r.objects.known_keys({"a", "b", "c", "d"});
+              }),
               UnorderedElementsAre("a", "c"));
   EXPECT_THAT(in([](Repositories& r) { return r.objects.known_keys({}); }), IsEmpty());
 }

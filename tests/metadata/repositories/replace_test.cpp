@@ -22,8 +22,12 @@ TEST_F(Replace, AFileKeepsTheTargetsIdentityAndTakesTheSourcesContent) {
   const VersionId old_version = publish_new(target.id, "old", 100);
   const VersionId new_version = publish_new(source.id, "new", 30);
   in([&](Repositories& r) {
-    r.nodes.change(account, source.id, {.mode = 0600, .uid = 9, .gid = 9, .atime = Time{microseconds{1}},
-                                        .mtime = Time{microseconds{2}}});
+    r.nodes.change(account, source.id,
+                   {.mode = 0600,
+                    .uid = 9,
+                    .gid = 9,
+                    .atime = Time{microseconds{1}},
+                    .mtime = Time{microseconds{2}}});
   });
   EXPECT_EQ(replace(source.id, target.id), target.id);
   const Node now = *find(target.id);

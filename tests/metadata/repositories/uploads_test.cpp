@@ -88,7 +88,9 @@ TEST_F(UploadsRepository, TheCollectorEndsIt) {
               r.uploads.begin(account, object, file, UserId{3}, "upload", 0);
             }),
             ErrorCode::lease_lost);
-  EXPECT_EQ(code_of([&](Repositories& r) { r.uploads.add_part(account, object, {1, 1, "x"}); }),
+  EXPECT_EQ(code_of([&](Repositories& r) {
+              r.uploads.add_part(account, object, {1, 1, "x"});
+            }),
             ErrorCode::not_found);
 }
 

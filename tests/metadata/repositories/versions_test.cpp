@@ -30,7 +30,8 @@ TEST_F(VersionsRepository, OneWholeObject) {
   publication.sha256 = hash_of(1);
   publication.mime = "image/jpeg";
   publication.finished[0].sha256 = hash_of(1);
-  publication.attributes = {.mode = 0604, .uid = {}, .gid = {}, .atime = {}, .mtime = Time{microseconds{5}}};
+  publication.attributes = {
+      .mode = 0604, .uid = {}, .gid = {}, .atime = {}, .mtime = Time{microseconds{5}}};
   const auto result = publish(publication);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->node, file);
@@ -82,8 +83,15 @@ TEST_F(VersionsRepository, InlineBytesAndHolesAndSlicesComeBackInOrder) {
 
 TEST_F(VersionsRepository, EmptyContentIsAVersionWithoutExtents) {
   publish_new(file, "key", 10);
-  const auto result = publish({.node = file, .size = 0, .sha256 = {}, .mime = "", .extents = {},
-                               .finished = {}, .attributes = {}, .incomplete = true, .user = {}});
+  const auto result = publish({.node = file,
+                               .size = 0,
+                               .sha256 = {},
+                               .mime = "",
+                               .extents = {},
+                               .finished = {},
+                               .attributes = {},
+                               .incomplete = true,
+                               .user = {}});
   ASSERT_TRUE(result);
   EXPECT_TRUE(load(result->version).extents.empty());
   EXPECT_EQ(find(file)->size, 0U);

@@ -94,11 +94,12 @@ class Plans : public MetadataTest {
   }
 
   std::string log_path() {
-    return text("SELECT setting || '/../postgresql.log' FROM pg_settings WHERE name = 'data_directory'");
+    return text(
+        "SELECT setting || '/../postgresql.log' FROM pg_settings WHERE name = 'data_directory'");
   }
 
-  /// What the server logged while `work(Repositories&)` ran five times, so that generic plans come up
-  /// too; each time rolled back.
+  /// What the server logged while `work(Repositories&)` ran five times, so that generic plans come
+  /// up too; each time rolled back.
   template <class Work>
   std::string plans_of(Work work) {
     const std::string path = log_path();
@@ -140,9 +141,17 @@ TEST_F(Plans, NoStatementReadsAWholeTable) {
     EXPECT_EQ(r.nodes.list(big, directory, "file5", 100).size(), 100U);
   });
   check("nodes, writing", [&](Repositories& r) {
-    const NodeId made = r.nodes.insert(big, {.parent = directory, .name = "new", .kind = NodeKind::directory,
-                                             .mode = 0, .uid = 0, .gid = 0, .link_target = "",
-                                             .atime = {}, .mtime = {}}).id;
+    const NodeId made = r.nodes
+                            .insert(big, {.parent = directory,
+                                          .name = "new",
+                                          .kind = NodeKind::directory,
+                                          .mode = 0,
+                                          .uid = 0,
+                                          .gid = 0,
+                                          .link_target = "",
+                                          .atime = {},
+                                          .mtime = {}})
+                            .id;
     r.nodes.change(big, file, {.mode = 0, .uid = {}, .gid = {}, .atime = {}, .mtime = {}});
     r.nodes.rename(big, made, NodeId{10030000002}, "moved");
     r.nodes.rename(big, file, made, "moved");

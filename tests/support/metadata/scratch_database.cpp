@@ -58,11 +58,12 @@ class ScratchServer {
   }
 
  private:
-  ScratchServer() : postgres_({.directory = directory_.path(),
-                               .connections_max = 200,
-                               .durable = false,
-                               .binaries = "",
-                               .start_timeout = std::chrono::seconds{120}}) {
+  ScratchServer()
+      : postgres_({.directory = directory_.path(),
+                   .connections_max = 200,
+                   .durable = false,
+                   .binaries = "",
+                   .start_timeout = std::chrono::seconds{120}}) {
     postgres_.start();
     metadata::Database::Options options;
     options.url = postgres_.url();

@@ -11,8 +11,8 @@ namespace tests {
 ///
 /// The first one in a program makes a private PostgreSQL server in a temporary directory (a few
 /// seconds), which ends with the program. Later ones reuse the databases of tests that ended, with
-/// their tables emptied, so do not change the schema. Register such a test program with ctest as one
-/// test, not each of its cases.
+/// their tables emptied, so do not change the schema. Register such a test program with ctest as
+/// one test, not each of its cases.
 class ScratchDatabase {
  public:
   explicit ScratchDatabase(int connections_max = 16, metadata::Observer* observer = nullptr);

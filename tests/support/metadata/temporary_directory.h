@@ -4,8 +4,8 @@
 
 namespace tests {
 
-/// A new folder under /tmp that PostgreSQL's unprivileged user can reach; removed with everything in
-/// it at the end.
+/// A new folder under /tmp that PostgreSQL's unprivileged user can reach; removed with everything
+/// in it at the end.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
