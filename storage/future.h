@@ -119,16 +119,10 @@ class Promise {
   Future<T> future() const { return Future<T>(state_); }
 
   template <class U = T>
-  void set_value(U&& value)
-    requires(!std::is_void_v<T>)
-  {
+  void set_value(U&& value) requires(!std::is_void_v<T>) {
     state_->finish(detail::Stored<T>(std::forward<U>(value)), nullptr);
   }
-  void set_value()
-    requires std::is_void_v<T>
-  {
-    state_->finish(std::monostate{}, nullptr);
-  }
+  void set_value() requires std::is_void_v<T> { state_->finish(std::monostate{}, nullptr); }
   void set_exception(std::exception_ptr failure) { state_->finish({}, std::move(failure)); }
 
  private:

@@ -49,8 +49,8 @@ struct PutOptions {
   std::optional<std::string> sha256_hex;
 };
 
-/// Which part of an upload, and where its bytes lie in the finished object. Parts may be sent in any
-/// order and at the same time; when completed, they must follow each other without gaps.
+/// Which part of an upload, and where its bytes lie in the finished object. Parts may be sent in
+/// any order and at the same time; when completed, they must follow each other without gaps.
 struct PartPosition {
   int number = 1;  ///< 1 to limits().parts_max
   std::uint64_t offset = 0;

@@ -11,8 +11,8 @@ namespace storage {
 struct FinishedCall {
   std::string_view operation{};  ///< the store's name of it: PutObject, UploadPart, ...
   std::string_view key{};        ///< empty where the call is about the whole store
-  bool ok = false;             ///< answered; absence (HEAD, DELETE of a missing key) is an answer
-  int status = 0;              ///< the last HTTP status; 0 where none came or there is no HTTP
+  bool ok = false;               ///< answered; absence (HEAD, DELETE of a missing key) is an answer
+  int status = 0;                ///< the last HTTP status; 0 where none came or there is no HTTP
   int attempts = 1;
   std::chrono::microseconds duration{0};  ///< of all attempts and the waits between them
   std::uint64_t bytes_sent = 0;           ///< of bodies, once

@@ -1,7 +1,7 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
-#include <fmt/chrono.h>
 #include <memory>
 
 #include "metadata/repositories/accounts.h"

@@ -85,10 +85,10 @@ class Authenticator::Impl {
   storage::Future<LoginResult> check_key(std::string user, std::string type, std::string blob) {
     if (!possible_name(user)) return storage::ready_future(refused(Refusal::bad_input));
     if (!accepted_key_type(type)) return storage::ready_future(refused(Refusal::key_type));
-    return key_pool_.submit([this, name = std::move(user), key_type = std::move(type),
-                             key_blob = std::move(blob)] {
-      return decide_key(name, key_type, key_blob);
-    });
+    return key_pool_.submit(
+        [this, name = std::move(user), key_type = std::move(type), key_blob = std::move(blob)] {
+          return decide_key(name, key_type, key_blob);
+        });
   }
 
  private:
@@ -97,7 +97,7 @@ class Authenticator::Impl {
     const std::optional<metadata::User> user = users_.find(name);
     const bool has_password = user && !user->password_hash.empty();
     const bool right = verify(has_password ? user->password_hash : dummy_hash_, password);
-    const LoginResult result = !user           ? refused(Refusal::unknown_user)
+    const LoginResult result = !user            ? refused(Refusal::unknown_user)
                                : user->disabled ? refused(Refusal::disabled_user)
                                : !has_password  ? refused(Refusal::no_password)
                                : !right         ? refused(Refusal::wrong_password)

@@ -23,7 +23,8 @@ namespace sftpd::auth {
 /// std::exception when they cannot answer.
 struct UserDirectory {
   std::function<std::optional<metadata::User>(const std::string& name)> find;
-  std::function<bool(metadata::UserId user, const std::string& type, const std::string& blob_base64)>
+  std::function<bool(metadata::UserId user, const std::string& type,
+                     const std::string& blob_base64)>
       has_key;
   std::function<void(metadata::UserId user, const std::string& hash)> set_password_hash;
 };

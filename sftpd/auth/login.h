@@ -22,14 +22,14 @@ enum class Refusal {
   none,
   unknown_user,
   disabled_user,
-  no_password,     ///< this user has no password login
+  no_password,  ///< this user has no password login
   wrong_password,
   unknown_key,
-  key_type,        ///< a type of key that is not accepted
-  bad_input,       ///< a name or password that no user can have
-  throttled,       ///< too many failures from this network or for this user
-  overloaded,      ///< too many logins are waiting already
-  unavailable,     ///< the database does not answer
+  key_type,     ///< a type of key that is not accepted
+  bad_input,    ///< a name or password that no user can have
+  throttled,    ///< too many failures from this network or for this user
+  overloaded,   ///< too many logins are waiting already
+  unavailable,  ///< the database does not answer
 };
 
 /// The word for the log, such as "wrong_password".

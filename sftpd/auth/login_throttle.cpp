@@ -34,8 +34,7 @@ std::string network_of(std::string_view address) {
   return std::string(printed) + "/64";
 }
 
-bool LoginThrottle::allows(std::string_view address, std::string_view user,
-                           Clock::time_point now) {
+bool LoginThrottle::allows(std::string_view address, std::string_view user, Clock::time_point now) {
   std::lock_guard lock(mutex_);
   if (Entry* known = find(known_key(address, user))) {
     decay(*known, options_.network_refill, now);
@@ -51,8 +50,7 @@ bool LoginThrottle::allows(std::string_view address, std::string_view user,
   return person->failures < options_.user_failures;
 }
 
-void LoginThrottle::failed(std::string_view address, std::string_view user,
-                           Clock::time_point now) {
+void LoginThrottle::failed(std::string_view address, std::string_view user, Clock::time_point now) {
   std::lock_guard lock(mutex_);
   if (Entry* known = find(known_key(address, user))) {
     decay(*known, options_.network_refill, now);

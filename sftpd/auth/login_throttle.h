@@ -13,15 +13,15 @@ namespace sftpd::auth {
 /// Slows guessing down: each network and each user has a number of failures free, refilled over
 /// time; who has used them up is refused before any expensive work.
 ///
-/// A network is an IPv4 address or an IPv6 /64. A user who has logged in from a network before has an
-/// allowance of their own there: neither guesses from elsewhere nor a neighbour's phone with a wrong
-/// password lock them out. Safe from any thread. Memory is bounded: what
-/// was not touched for longest is forgotten first.
+/// A network is an IPv4 address or an IPv6 /64. A user who has logged in from a network before has
+/// an allowance of their own there: neither guesses from elsewhere nor a neighbour's phone with a
+/// wrong password lock them out. Safe from any thread. Memory is bounded: what was not touched for
+/// longest is forgotten first.
 class LoginThrottle {
  public:
   using Clock = std::chrono::steady_clock;
   struct Options {
-    double network_failures = 20;  ///< in a row
+    double network_failures = 20;             ///< in a row
     std::chrono::seconds network_refill{15};  ///< for one more
     double user_failures = 30;
     std::chrono::seconds user_refill{30};
@@ -53,8 +53,8 @@ class LoginThrottle {
   std::unordered_map<std::string, std::list<Entry>::iterator> by_key_;
 };
 
-/// The network of a numeric address: an IPv4 address itself, an IPv6 address's /64 (IPv4 mapped into
-/// IPv6 counts as IPv4); anything else is its own network.
+/// The network of a numeric address: an IPv4 address itself, an IPv6 address's /64 (IPv4 mapped
+/// into IPv6 counts as IPv4); anything else is its own network.
 std::string network_of(std::string_view address);
 
 }  // namespace sftpd::auth

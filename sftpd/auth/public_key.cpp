@@ -46,7 +46,8 @@ class BlobReader {
   std::span<const std::byte> take() {
     if (rest_.size() < 4) throw std::invalid_argument("the key is damaged: it is cut off");
     std::uint32_t length = 0;
-    for (int i = 0; i < 4; ++i) length = (length << 8) | std::to_integer<std::uint32_t>(rest_[static_cast<std::size_t>(i)]);
+    for (int i = 0; i < 4; ++i)
+      length = (length << 8) | std::to_integer<std::uint32_t>(rest_[static_cast<std::size_t>(i)]);
     if (length > rest_.size() - 4) {
       throw std::invalid_argument("the key is damaged: it is cut off");
     }

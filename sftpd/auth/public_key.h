@@ -32,8 +32,8 @@ struct AuthorizedKey {
 };
 
 /// Reads one line "type base64 [comment]" as of an authorized_keys file without options. Throws
-/// std::invalid_argument with a sentence for the user: a private key, a type that is not accepted, a
-/// damaged key, an RSA key that is too short.
+/// std::invalid_argument with a sentence for the user: a private key, a type that is not accepted,
+/// a damaged key, an RSA key that is too short.
 AuthorizedKey parse_authorized_key(std::string_view line);
 
 /// "SHA256:..." of the key's wire form.

@@ -28,7 +28,12 @@ void append_hex(std::string& line, unsigned char byte) {
 /// Length of the UTF-8 character at the beginning of `text` and its code point; 0 if there is none.
 std::size_t decode(std::string_view text, std::uint32_t& code_point) {
   const auto first = static_cast<unsigned char>(text[0]);
-  const std::size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  const std::size_t length = first < 0x80   ? 1
+                             : first < 0xc2 ? 0
+                             : first < 0xe0 ? 2
+                             : first < 0xf0 ? 3
+                             : first < 0xf5 ? 4
+                                            : 0;
   if (length == 0 || text.size() < length) return 0;
   code_point = length == 1 ? first : first & (0xffU >> (length + 1));
   for (std::size_t i = 1; i < length; ++i) {
@@ -36,7 +41,8 @@ std::size_t decode(std::string_view text, std::uint32_t& code_point) {
     if ((next & 0xc0) != 0x80) return 0;
     code_point = (code_point << 6) | (next & 0x3fU);
   }
-  const bool overlong = (length == 3 && code_point < 0x800) || (length == 4 && code_point < 0x10000);
+  const bool overlong =
+      (length == 3 && code_point < 0x800) || (length == 4 && code_point < 0x10000);
   const bool surrogate = code_point >= 0xd800 && code_point < 0xe000;
   return overlong || surrogate || code_point > 0x10ffff ? 0 : length;
 }

@@ -55,8 +55,8 @@ const char* journald_prefix(Level level) {
 }
 
 Output make_output(const Options& options) {
-  auto logger = std::make_shared<spdlog::logger>(
-      "shoebox", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("shoebox",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(spdlog_level(options.level));
   logger->set_pattern(options.for_journald ? "%v" : "%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   return {std::move(logger), options.for_journald};

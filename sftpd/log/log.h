@@ -24,7 +24,8 @@ Level parse_level(std::string_view name);
 
 struct Options {
   Level level = Level::info;
-  /// Lines begin with `<N>` (syslog priority) and have no time of their own, as journald wants them.
+  /// Lines begin with `<N>` (syslog priority) and have no time of their own, as journald wants
+  /// them.
   bool for_journald = false;
 
   /// The given level, and for_journald if the environment has JOURNAL_STREAM.
@@ -38,7 +39,8 @@ void start(const Options& options);
 /// One `key=value`. The key is ours: letters, digits and '_'.
 struct Field {
   Field(std::string_view key_name, std::string_view text) : key(key_name), value(text) {}
-  Field(std::string_view key_name, const char* text) : key(key_name), value(std::string_view(text)) {}
+  Field(std::string_view key_name, const char* text)
+      : key(key_name), value(std::string_view(text)) {}
   Field(std::string_view key_name, const std::string& text)
       : key(key_name), value(std::string_view(text)) {}
   Field(std::string_view key_name, bool flag)

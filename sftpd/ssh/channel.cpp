@@ -28,7 +28,9 @@ constexpr std::size_t request_length_max = 32'768;
 /// As sysexits(3) says: EX_SOFTWARE.
 constexpr int exit_status_of_failure = 70;
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
 
 }  // namespace
 
@@ -132,8 +134,7 @@ int Channel::received(std::size_t buffered, bool is_stderr) noexcept {
 // The program's side.
 
 std::size_t Channel::read(std::span<std::byte> into) {
-  const std::size_t count =
-      staged_taken_ < staged_.size() ? read_staged(into) : receive(into);
+  const std::size_t count = staged_taken_ < staged_.size() ? read_staged(into) : receive(into);
   if (count > 0) {
     bytes_moved_ += count;
     window_.consumed(count, ReceiveWindow::Clock::now());
@@ -144,8 +145,8 @@ std::size_t Channel::read(std::span<std::byte> into) {
 std::size_t Channel::receive(std::span<std::byte> into) {
   if (buffered_ == 0 || into.empty()) return 0;
   if (into.size() >= buffered_) return pull(into.data(), buffered_, true);
-  // Each read from libssh may open the window to 1.28 MB again, however little is taken: pieces would
-  // let its buffer grow without end. So all is taken at once.
+  // Each read from libssh may open the window to 1.28 MB again, however little is taken: pieces
+  // would let its buffer grow without end. So all is taken at once.
   stage();
   return read_staged(into);
 }
@@ -167,8 +168,9 @@ void Channel::stage() {
   staged_.resize(pull(staged_.data(), buffered_, false));
 }
 
-/// Moves the `size` bytes that libssh holds, all of them, to `into`. With `open_window`, also lets the
-/// client send up to the window's size: libssh grants what a read asks for, and copies what it has.
+/// Moves the `size` bytes that libssh holds, all of them, to `into`. With `open_window`, also lets
+/// the client send up to the window's size: libssh grants what a read asks for, and copies what it
+/// has.
 std::size_t Channel::pull(std::byte* into, std::size_t size, bool open_window) {
   const int held = ssh_channel_poll(channel_, 0);
   buffered_ = held > 0 ? static_cast<std::size_t>(held) : 0;

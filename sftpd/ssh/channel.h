@@ -21,8 +21,8 @@ namespace sftpd::ssh {
 
 /// One SSH channel and the program on it. Belongs to its connection's thread.
 ///
-/// libssh's callbacks only take notes here: writing from inside them deadlocks. The connection calls
-/// step() and send() from its loop.
+/// libssh's callbacks only take notes here: writing from inside them deadlocks. The connection
+/// calls step() and send() from its loop.
 class Channel final : public ByteStream {
  public:
   /// Makes the program for a request, or null.

@@ -20,8 +20,8 @@ class HostKeys {
   /// readable by others, damaged, two of a kind, RSA below 2,048 bits.
   static HostKeys load(const std::vector<std::filesystem::path>& files);
 
-  /// Loads `ssh_host_ed25519_key`, `ssh_host_ecdsa_key` and `ssh_host_rsa_key` of the directory, after
-  /// making those that are missing (mode 0600; RSA has 3,072 bits). The directory must exist.
+  /// Loads `ssh_host_ed25519_key`, `ssh_host_ecdsa_key` and `ssh_host_rsa_key` of the directory,
+  /// after making those that are missing (mode 0600; RSA has 3,072 bits). The directory must exist.
   /// Throws std::runtime_error.
   static HostKeys load_or_generate(const std::filesystem::path& directory);
 

@@ -94,8 +94,9 @@ ListenAddress parse_listen_address(const std::string& text) {
   } else if (host.find(':') != std::string::npos) {
     fail(text, "an IPv6 address stands in brackets ([::1]:2022)");
   }
-  const bool digits = !port.empty() && port.size() <= 5 &&
-                      std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      !port.empty() && port.size() <= 5 &&
+      std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!digits || std::stoi(port) > 65'535) fail(text, "the port is a number from 0 to 65535");
   return {host, port};
 }

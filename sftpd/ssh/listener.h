@@ -26,8 +26,8 @@ ListenAddress parse_listen_address(const std::string& text);
 /// std::runtime_error if none can be bound.
 std::vector<Listener> listen_on(const std::string& text);
 
-/// The sockets systemd passed (sd_listen_fds(3)), once: the environment is cleared, so that no child
-/// takes them for its own. Call before there are other threads.
+/// The sockets systemd passed (sd_listen_fds(3)), once: the environment is cleared, so that no
+/// child takes them for its own. Call before there are other threads.
 std::vector<Listener> take_systemd_sockets();
 
 }  // namespace sftpd::ssh

@@ -34,8 +34,9 @@ class OutputQueue {
 
   /// What leaves first, at most `size_max` bytes. The queue must not be empty.
   std::span<const std::byte> front(std::size_t size_max) const {
-    return std::span(pieces_.front().bytes).subspan(taken_).first(
-        std::min(size_max, pieces_.front().bytes.size() - taken_));
+    return std::span(pieces_.front().bytes)
+        .subspan(taken_)
+        .first(std::min(size_max, pieces_.front().bytes.size() - taken_));
   }
   Stream front_stream() const { return pieces_.front().stream; }
 

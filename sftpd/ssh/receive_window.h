@@ -6,17 +6,17 @@
 
 namespace sftpd::ssh {
 
-/// How far ahead a client may send on one channel: the base, and above it twice what arrives during a
-/// round trip, as long as memory for it can be had. What was granted cannot be taken back, so it is
-/// paid for until the channel ends.
+/// How far ahead a client may send on one channel: the base, and above it twice what arrives during
+/// a round trip, as long as memory for it can be had. What was granted cannot be taken back, so it
+/// is paid for until the channel ends.
 class ReceiveWindow {
  public:
   using Clock = std::chrono::steady_clock;
   struct Limits {
     std::size_t base_bytes = 0;
     std::size_t max_bytes = 0;
-    std::function<bool(std::size_t)> reserve;        ///< null: yes
-    std::function<void(std::size_t)> release;        ///< null: nothing
+    std::function<bool(std::size_t)> reserve;  ///< null: yes
+    std::function<void(std::size_t)> release;  ///< null: nothing
     std::function<std::chrono::microseconds()> round_trip;
   };
 

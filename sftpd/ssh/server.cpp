@@ -37,7 +37,8 @@ constexpr std::size_t banner_length_max = 200;
 std::string text_of(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = {};
   if (address.ss_family == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr, text, sizeof text);
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr, text,
+              sizeof text);
     return text;
   }
   const auto& six = reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
@@ -56,8 +57,8 @@ void set_option(ssh_bind bind, ssh_bind_options_e option, const void* value, con
 }
 
 void check_banner(const std::string& banner) {
-  const bool printable = std::all_of(banner.begin(), banner.end(),
-                                     [](char c) { return c >= ' ' && c <= '~'; });
+  const bool printable =
+      std::all_of(banner.begin(), banner.end(), [](char c) { return c >= ' ' && c <= '~'; });
   if (banner.empty() || banner.size() > banner_length_max || !printable) {
     throw std::runtime_error("the version banner has 1 to 200 printable ASCII characters");
   }

@@ -20,8 +20,9 @@ struct SessionInfo {
   std::uint64_t connection_id = 0;
   std::string peer_address;    ///< numeric, without the port
   std::string client_version;  ///< what follows "SSH-2.0-": the client's word, not to be trusted
-  /// This client puts SYMLINK's arguments in the draft's order (link, target) and not, as all others
-  /// do, in OpenSSH's (target, link): it looked at our banner and did not find OpenSSH there.
+  /// This client puts SYMLINK's arguments in the draft's order (link, target) and not, as all
+  /// others do, in OpenSSH's (target, link): it looked at our banner and did not find OpenSSH
+  /// there.
   bool symlink_link_first = false;
 };
 
@@ -63,7 +64,7 @@ struct ServerOptions {
   std::chrono::milliseconds login_deadline{60'000};
   std::chrono::milliseconds idle_timeout{0};  ///< without any channel or traffic; 0: never
   std::chrono::milliseconds keepalive_interval{30'000};  ///< 0: never
-  int keepalives_unanswered_max = 4;  ///< then the peer is taken for dead
+  int keepalives_unanswered_max = 4;                     ///< then the peer is taken for dead
 
   int connections_max = 4096;
   int unauthenticated_max = 64;  ///< more are closed at once

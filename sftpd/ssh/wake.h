@@ -6,8 +6,8 @@
 
 namespace sftpd::ssh {
 
-/// Wakes a thread that polls. raise() from any thread, as often as one likes; the rest belongs to the
-/// thread that polls.
+/// Wakes a thread that polls. raise() from any thread, as often as one likes; the rest belongs to
+/// the thread that polls.
 class Wake {
  public:
   /// Throws std::runtime_error (no descriptor left).

@@ -26,8 +26,7 @@ ContentType::~ContentType() = default;
 std::string ContentType::detect(std::span<const std::byte> head) {
   if (head.empty()) return "application/x-empty";
   std::lock_guard lock(mutex_);
-  const char* type =
-      ::magic_buffer(magic_->cookie, head.data(), std::min(head.size(), head_size));
+  const char* type = ::magic_buffer(magic_->cookie, head.data(), std::min(head.size(), head_size));
   return type ? type : "application/octet-stream";
 }
 

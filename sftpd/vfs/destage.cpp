@@ -28,8 +28,8 @@ Moving begin_move(FileSystem& files, metadata::InlineExtent extent) {
                            {"node", std::to_string(extent.node.value)}};
   auto bytes = std::make_shared<const std::string>(extent.bytes);
   storage::Payload body(bytes, std::as_bytes(std::span(*bytes)));
-  moving.stored = files.store().put(storage::ObjectKey{moving.object.key}, std::move(body),
-                                    std::move(options));
+  moving.stored =
+      files.store().put(storage::ObjectKey{moving.object.key}, std::move(body), std::move(options));
   moving.extent = std::move(extent);
   return moving;
 }
@@ -41,9 +41,8 @@ bool finish_move(FileSystem& files, Moving& moving) {
     const auto info = moving.stored.get();
     const metadata::FinishedObject row{moving.object.id, extent.bytes.size(),
                                        sha256_of(extent.bytes), info.etag.text, extent.mime};
-    const bool moved = files.database().transact([&](metadata::Transaction& tx) {
-      return metadata::InlineExtents(tx).move(extent, row);
-    });
+    const bool moved = files.database().transact(
+        [&](metadata::Transaction& tx) { return metadata::InlineExtents(tx).move(extent, row); });
     if (moved) {
       files.objects().published(extent.account, moving.object.id);
     } else {

@@ -33,10 +33,10 @@ struct TransferTotals {
 
 /// One client's open file. All handles of one file in this process share one OpenFile.
 ///
-/// Used by the connection's thread. Effects happen in the order of the calls: a call whose future is
-/// not ready holds back the later calls on this file that depend on it, and no other. Futures
-/// throw vfs::Error only; they are completed from other threads. Destroying a handle without close()
-/// is a lost connection: what was received is kept, in the background.
+/// Used by the connection's thread. Effects happen in the order of the calls: a call whose future
+/// is not ready holds back the later calls on this file that depend on it, and no other. Futures
+/// throw vfs::Error only; they are completed from other threads. Destroying a handle without
+/// close() is a lost connection: what was received is kept, in the background.
 class FileHandle {
  public:
   FileHandle(FileSystem& files, std::shared_ptr<OpenFile> file, OpenFlags flags, std::string path);
@@ -49,8 +49,8 @@ class FileHandle {
   storage::Future<storage::Payload> read(std::uint64_t offset, std::uint32_t length);
 
   /// Ready at once unless memory for transfers is short or an earlier call is under way; then the
-  /// file keeps `bytes` until it can take them, and the caller stops sending more. A failed write is
-  /// repeated as the result of every later write, of sync() and of close().
+  /// file keeps `bytes` until it can take them, and the caller stops sending more. A failed write
+  /// is repeated as the result of every later write, of sync() and of close().
   storage::Future<void> write(std::uint64_t offset, storage::Payload bytes);
 
   Attributes attributes();

@@ -86,8 +86,7 @@ bool publish(FileSystem& files, metadata::AccountId account, const std::vector<R
     }
     publication.size = first.file_offset;
     for (const auto& run : runs) {
-      publication.extents.push_back(
-          slice_of(run.object.object, run.object.size, publication.size));
+      publication.extents.push_back(slice_of(run.object.object, run.object.size, publication.size));
       publication.finished.push_back(run.object);
       publication.size += run.object.size;
     }

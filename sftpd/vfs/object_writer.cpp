@@ -65,8 +65,8 @@ ObjectWriter::ObjectWriter(FileSystem& files, metadata::AccountId account, metad
 
 ObjectWriter::~ObjectWriter() = default;
 
-/// Grows with the number, so that 10,000 parts hold terabytes (s3.md section 5); the fair part of the
-/// memory bounds it, so that two parts of each file fit.
+/// Grows with the number, so that 10,000 parts hold terabytes (s3.md section 5); the fair part of
+/// the memory bounds it, so that two parts of each file fit.
 std::size_t ObjectWriter::part_target(int number) const {
   const auto& limits = files_.store().limits();
   std::size_t size = std::max<std::size_t>(files_.options().part_size, limits.part_size_min);
@@ -169,9 +169,9 @@ ObjectWriter::Result ObjectWriter::write(std::uint64_t offset, std::span<const s
     const std::uint64_t from = std::max(begin, part.offset);
     const std::uint64_t to = std::min(end, part.offset + part.target);
     if (from >= to) continue;
-    part.buffer.write(static_cast<std::size_t>(from - part.offset),
-                      bytes.subspan(static_cast<std::size_t>(from - begin),
-                                    static_cast<std::size_t>(to - from)));
+    part.buffer.write(
+        static_cast<std::size_t>(from - part.offset),
+        bytes.subspan(static_cast<std::size_t>(from - begin), static_cast<std::size_t>(to - from)));
   }
   while (!window_.empty() && window_.front().buffer.contiguous() == window_.front().target &&
          window_.front().target >= files_.store().limits().part_size_min) {
@@ -450,7 +450,8 @@ storage::PutOptions ObjectWriter::put_options(const std::string& mime) const {
 metadata::Sha256 ObjectWriter::finish_hash() {
   metadata::Sha256 sha256{};
   unsigned size = 0;
-  if (EVP_DigestFinal_ex(hash_.get(), reinterpret_cast<unsigned char*>(sha256.data()), &size) != 1) {
+  if (EVP_DigestFinal_ex(hash_.get(), reinterpret_cast<unsigned char*>(sha256.data()), &size) !=
+      1) {
     throw std::bad_alloc();
   }
   return sha256;
@@ -482,8 +483,9 @@ void ObjectWriter::discard_when_idle() noexcept {
     discarded_ = true;
     if (!object_) return;
   }
-  files_.executor().submit(
-      [self = shared_from_this()] { self->files_.objects().discard(self->account_, self->object_->id); });
+  files_.executor().submit([self = shared_from_this()] {
+    self->files_.objects().discard(self->account_, self->object_->id);
+  });
 }
 
 }  // namespace sftpd::vfs

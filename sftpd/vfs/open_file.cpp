@@ -9,9 +9,9 @@
 #include "sftpd/vfs/executor.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/memory_pool.h"
+#include "sftpd/vfs/node_attributes.h"
 #include "sftpd/vfs/object_writer.h"
 #include "sftpd/vfs/open_files.h"
-#include "sftpd/vfs/node_attributes.h"
 
 namespace sftpd::vfs {
 
@@ -216,9 +216,9 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
   }
   std::lock_guard lock(mutex_);
   if (recoverable) recoverable_end_ = writer->file_offset() + written.row.size;
-  content_.replace(writer.get(), Stored{written.row.object,
-                                        std::make_shared<const std::string>(written.key),
-                                        written.row.size, 0});
+  content_.replace(writer.get(),
+                   Stored{written.row.object, std::make_shared<const std::string>(written.key),
+                          written.row.size, 0});
   finished_.push_back(std::move(written));
   stream_ = nullptr;
 }
@@ -260,9 +260,8 @@ std::size_t OpenFile::buffered() {
 // --- Attributes --------------------------------------------------------------------------------
 
 storage::Future<void> OpenFile::set_attributes(const AttributeChanges& changes) {
-  return submit(
-      [this, changes](bool may_wait) { return attributes_step(changes, may_wait); },
-      changes.size ? Effect::changes_content : Effect::none, {.changes = changes});
+  return submit([this, changes](bool may_wait) { return attributes_step(changes, may_wait); },
+                changes.size ? Effect::changes_content : Effect::none, {.changes = changes});
 }
 
 Step OpenFile::truncate_step(std::uint64_t size, bool may_wait) {

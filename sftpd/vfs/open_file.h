@@ -43,8 +43,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   storage::Future<storage::Payload> read(const std::shared_ptr<Reader>& reader,
                                          std::uint64_t offset, std::uint32_t length);
-  storage::Future<void> write(const OpenFlags& flags, std::uint64_t offset,
-                              storage::Payload bytes);
+  storage::Future<void> write(const OpenFlags& flags, std::uint64_t offset, storage::Payload bytes);
   storage::Future<void> set_attributes(const AttributeChanges& changes);
   storage::Future<void> sync();
   storage::Future<void> copy_from(const std::shared_ptr<OpenFile>& source, std::uint64_t offset,

@@ -90,8 +90,8 @@ void OpenFile::store_stream() {
     const auto head = stream_->head();
     if (auto small = stream_->take_small(files_.options().inline_max)) {
       if (stream_->file_offset() == 0) mime_ = files_.content_type().detect(head);
-      auto bytes = std::make_shared<const std::string>(
-          reinterpret_cast<const char*>(small->data()), small->size());
+      auto bytes = std::make_shared<const std::string>(reinterpret_cast<const char*>(small->data()),
+                                                       small->size());
       content_.replace(stream_.get(), Inline{std::move(bytes), 0});
       stream_ = nullptr;
       return;
@@ -265,8 +265,7 @@ std::optional<metadata::PublishResult> OpenFile::publish(const metadata::Publica
 std::optional<metadata::PublishResult> OpenFile::find_published(
     const metadata::Publication& publication) {
   return files_.database().transact(
-      [&, before = version()](
-          metadata::Transaction& tx) -> std::optional<metadata::PublishResult> {
+      [&, before = version()](metadata::Transaction& tx) -> std::optional<metadata::PublishResult> {
         const auto node = metadata::Nodes(tx).find(account_, publication.node);
         if (!node || !node->version || node->version == before) return {};
         const auto version = metadata::Versions(tx).load(account_, *node->version);

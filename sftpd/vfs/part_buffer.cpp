@@ -39,9 +39,9 @@ std::size_t PartBuffer::capacity_for(std::size_t size) {
 
 void PartBuffer::grow(std::size_t capacity) {
   if (capacity <= capacity_) return;
-  void* grown = data_ ? ::mremap(data_, capacity_, capacity, MREMAP_MAYMOVE)
-                      : ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* grown =
+      data_ ? ::mremap(data_, capacity_, capacity, MREMAP_MAYMOVE)
+            : ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (grown == MAP_FAILED) throw std::bad_alloc();
   data_ = static_cast<std::byte*>(grown);
   capacity_ = capacity;

@@ -15,7 +15,8 @@ constexpr std::size_t name_size_max = 255;
 constexpr int links_max = 40;
 constexpr std::uint32_t owner_may_search = 0100;
 
-/// Whether the bytes are UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+/// Whether the bytes are UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above
+/// U+10FFFF.
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };

@@ -7,7 +7,8 @@
 
 namespace sftpd::vfs {
 
-/// How one handle reads: in order or here and there, and so how far ahead to fetch (design, section 5).
+/// How one handle reads: in order or here and there, and so how far ahead to fetch (design, section
+/// 5).
 ///
 /// The window doubles while reads follow each other. A client that pipelines sends them a little
 /// out of order. Used by one thread at a time.
@@ -29,8 +30,8 @@ class Reader {
 
   BlockCache& cache_;
   bool sequential_ = false;
-  std::uint64_t next_ = 0;          ///< where a sequential client reads next
-  std::uint64_t run_ = 0;           ///< bytes read in order so far
+  std::uint64_t next_ = 0;           ///< where a sequential client reads next
+  std::uint64_t run_ = 0;            ///< bytes read in order so far
   std::uint64_t fetched_until_ = 0;  ///< what was fetched ahead ends here
 };
 

@@ -49,9 +49,8 @@ auto translated(Work&& work) {
 
 Vfs::Vfs(FileSystem& files, Identity identity) : files_(files), identity_(std::move(identity)) {
   root_ = translated([&] {
-    return files_.database().query([&](metadata::Transaction& tx) {
-      return metadata::Accounts(tx).root(identity_.account);
-    });
+    return files_.database().query(
+        [&](metadata::Transaction& tx) { return metadata::Accounts(tx).root(identity_.account); });
   });
 }
 
@@ -110,7 +109,8 @@ storage::Future<void> Vfs::resize(const metadata::Node& node, const AttributeCha
   if (!(node.mode & owner_may_write)) {
     throw Error(ErrorCode::permission_denied, "the file is write-protected");
   }
-  FileHandle handle(files_, files_.open_files().open(identity_, node, seen), {.write = true}, node.name);
+  FileHandle handle(files_, files_.open_files().open(identity_, node, seen), {.write = true},
+                    node.name);
   auto changed = handle.set_attributes(changes);
   if (changed.ready()) changed.get();
   return handle.close();
@@ -123,7 +123,8 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
     const std::uint64_t seen = files_.open_files().commits();
     Destination place = find(path, make_new ? Links::keep : Links::follow);
     if (make_new && place.exists()) throw Error(ErrorCode::already_exists, "the file exists");
-    const bool created = !place.exists() && flags.create && create_file(place, path, initial, flags);
+    const bool created =
+        !place.exists() && flags.create && create_file(place, path, initial, flags);
     const metadata::Node& node = existing(place).node();
     if (node.kind == NodeKind::directory) throw Error(ErrorCode::is_a_directory, "a directory");
     const bool forbidden = (flags.read && !(node.mode & owner_may_read)) ||
@@ -160,9 +161,9 @@ bool Vfs::create_file(Destination& place, std::string_view path, const Attribute
   if (initial.mtime) file.mtime = from_seconds(*initial.mtime);
   try {
     // Its content is committed durably at CLOSE, and the entry with it: the log is one sequence.
-    place.trail.push_back(transact(
-        [&](metadata::Nodes& nodes) { return nodes.insert(identity_.account, file); },
-        metadata::Durability::later));
+    place.trail.push_back(
+        transact([&](metadata::Nodes& nodes) { return nodes.insert(identity_.account, file); },
+                 metadata::Durability::later));
     place.missing.reset();
     return true;
   } catch (const metadata::Error& error) {
@@ -317,9 +318,8 @@ std::string Vfs::real_path(std::string_view path) {
 Space Vfs::space(std::string_view path) {
   return translated([&] {
     existing(find(path, Links::follow));
-    const auto usage = files_.database().query([&](metadata::Transaction& tx) {
-      return metadata::Accounts(tx).usage(identity_.account);
-    });
+    const auto usage = files_.database().query(
+        [&](metadata::Transaction& tx) { return metadata::Accounts(tx).usage(identity_.account); });
     // An object store has no end: what is shown is large, and doubles exactly.
     constexpr std::uint64_t plenty = std::uint64_t{1} << 50;
     Space space;

@@ -181,7 +181,8 @@ TEST(Authenticator, TooManyWaitingAreRefusedAndKeysGoOn) {
   std::vector<storage::Future<LoginResult>> answers;
   answers.push_back(authenticator.check_password("alice", "right", "::1"));
   users.wait_until_asked(1);
-  for (int i = 0; i < 4; ++i) answers.push_back(authenticator.check_password("alice", "right", "::1"));
+  for (int i = 0; i < 4; ++i)
+    answers.push_back(authenticator.check_password("alice", "right", "::1"));
   EXPECT_EQ(answers.back().get().refusal, Refusal::overloaded);
   EXPECT_FALSE(answers.front().ready());
   users.hold_up(false);
@@ -212,7 +213,8 @@ TEST(Authenticator, HashingSharesItsMemory) {
   options.memory_max_bytes = 4096;  // less than one hash needs: one at a time
   Authenticator authenticator(users.directory(), options);
   std::vector<storage::Future<LoginResult>> answers;
-  for (int i = 0; i < 50; ++i) answers.push_back(authenticator.check_password("alice", "right", "::1"));
+  for (int i = 0; i < 50; ++i)
+    answers.push_back(authenticator.check_password("alice", "right", "::1"));
   for (auto& answer : answers) EXPECT_TRUE(answer.get().login);
 }
 

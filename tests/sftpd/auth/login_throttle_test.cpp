@@ -23,9 +23,7 @@ class Throttling : public ::testing::Test {
   void fail(const char* address, const char* user, int times) {
     for (int i = 0; i < times; ++i) throttle.failed(address, user, now);
   }
-  bool allows(const char* address, const char* user) {
-    return throttle.allows(address, user, now);
-  }
+  bool allows(const char* address, const char* user) { return throttle.allows(address, user, now); }
   LoginThrottle throttle{three_failures()};
   LoginThrottle::Clock::time_point now{seconds(1000)};
 };
@@ -79,7 +77,8 @@ TEST_F(Throttling, MemoryIsBounded) {
   auto options = three_failures();
   options.entries_max = 100;
   LoginThrottle small(options);
-  for (int i = 0; i < 1000; ++i) small.failed("10.0.0." + std::to_string(i), "u" + std::to_string(i), now);
+  for (int i = 0; i < 1000; ++i)
+    small.failed("10.0.0." + std::to_string(i), "u" + std::to_string(i), now);
   EXPECT_EQ(small.entries(), 100U);
 }
 

@@ -30,7 +30,8 @@ TEST(Password, NulAndLengthAreRefused) {
   EXPECT_THROW(hash_password("", cheap), std::invalid_argument);
   EXPECT_THROW(hash_password(std::string("a\0b", 3), cheap), std::invalid_argument);
   EXPECT_THROW(hash_password(std::string(1025, 'a'), cheap), std::invalid_argument);
-  EXPECT_TRUE(verify_password(hash_password(std::string(1024, 'a'), cheap), std::string(1024, 'a')));
+  EXPECT_TRUE(
+      verify_password(hash_password(std::string(1024, 'a'), cheap), std::string(1024, 'a')));
   const std::string hash = hash_password("a", cheap);
   EXPECT_FALSE(verify_password(hash, std::string("a\0", 2)));
 }

@@ -11,9 +11,9 @@ namespace sftpd::log {
 namespace {
 
 using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
-using ::testing::HasSubstr;
 
 std::string value(std::string_view text) {
   return format("e", {{"v", text}}).substr(std::string_view("e v=").size());
@@ -43,8 +43,7 @@ TEST(Log, WhatIsNotPlainIsQuoted) {
 }
 
 TEST(Log, NoValueForgesALine) {
-  EXPECT_EQ(value("x\n2026-01-01 info login user=root"),
-            "\"x\\n2026-01-01 info login user=root\"");
+  EXPECT_EQ(value("x\n2026-01-01 info login user=root"), "\"x\\n2026-01-01 info login user=root\"");
   EXPECT_EQ(value("a\r\tb"), "\"a\\r\\tb\"");
   EXPECT_EQ(value(std::string_view("a\0b", 3)), "\"a\\x00b\"");
   EXPECT_EQ(value("\x1b[31mred\x7f"), "\"\\x1b[31mred\\x7f\"");
@@ -59,15 +58,17 @@ TEST(Log, NamesOfAllLanguagesStayReadable) {
 TEST(Log, WhatIsNoTextIsHex) {
   EXPECT_EQ(value("\xff\xfe"), "\"\\xff\\xfe\"");
   EXPECT_EQ(value("\xc3"), "\"\\xc3\"");
-  EXPECT_EQ(value("\xc0\xaf"), "\"\\xc0\\xaf\"");              // overlong
-  EXPECT_EQ(value("\xed\xa0\x80"), "\"\\xed\\xa0\\x80\"");     // a surrogate
+  EXPECT_EQ(value("\xc0\xaf"), "\"\\xc0\\xaf\"");           // overlong
+  EXPECT_EQ(value("\xed\xa0\x80"), "\"\\xed\\xa0\\x80\"");  // a surrogate
   EXPECT_EQ(value("\xf4\x90\x80\x80"), "\"\\xf4\\x90\\x80\\x80\"");
 }
 
 TEST(Log, WhatTurnsTextAroundIsHex) {
-  EXPECT_EQ(value("a\xe2\x80\xae" "gpj.exe"), "\"a\\xe2\\x80\\xaegpj.exe\"");  // U+202E
-  EXPECT_EQ(value("\xe2\x80\xa8"), "\"\\xe2\\x80\\xa8\"");                     // U+2028
-  EXPECT_EQ(value("\xc2\x85"), "\"\\xc2\\x85\"");                              // U+0085
+  EXPECT_EQ(value("a\xe2\x80\xae"
+                  "gpj.exe"),
+            "\"a\\xe2\\x80\\xaegpj.exe\"");                 // U+202E
+  EXPECT_EQ(value("\xe2\x80\xa8"), "\"\\xe2\\x80\\xa8\"");  // U+2028
+  EXPECT_EQ(value("\xc2\x85"), "\"\\xc2\\x85\"");           // U+0085
 }
 
 TEST(Log, LongValuesAreCut) {
@@ -92,7 +93,10 @@ std::string written(const Options& options, Act act) {
 }
 
 TEST(Log, LinesHaveATimeAndALevel) {
-  EXPECT_THAT(written({Level::info, false}, [] { warning("it rains", {{"mm", 3}}); }),
+  EXPECT_THAT(written({Level::info, false},
+                      [] {
+                        warning("it rains", {{"mm", 3}});
+                      }),
               MatchesRegex("[-0-9]+T[:0-9]+\\.[0-9]+[+-][:0-9]+ warning it rains mm=3\n"));
 }
 
@@ -114,7 +118,10 @@ TEST(Log, LowerLevelsAreNotWritten) {
 }
 
 TEST(Log, PercentSignsAndBracesAreText) {
-  EXPECT_EQ(written({Level::info, true}, [] { info("x", {{"v", "%v{}%n{0}"}}); }),
+  EXPECT_EQ(written({Level::info, true},
+                    [] {
+                      info("x", {{"v", "%v{}%n{0}"}});
+                    }),
             "<6>x v=%v{}%n{0}\n");
 }
 

@@ -52,8 +52,7 @@ TEST(Channels, EnvironmentVariablesAreIgnored) {
 
 TEST(Channels, ForwardingIsRefused) {
   TestServer server;
-  const auto refused =
-      run(server.ssh("exit 0", "-o ExitOnForwardFailure=yes -R 0:127.0.0.1:1"));
+  const auto refused = run(server.ssh("exit 0", "-o ExitOnForwardFailure=yes -R 0:127.0.0.1:1"));
   EXPECT_EQ(refused.status, 255);
   EXPECT_THAT(run(server.ssh("", "-W 127.0.0.1:1")).err, HasSubstr("forwarding failed"));
 }

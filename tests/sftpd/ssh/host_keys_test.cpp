@@ -70,7 +70,9 @@ TEST(HostKeys, TwoOfAKindAndShortRsaAreRefused) {
   for (const char* name : {"a", "b"}) {
     run("ssh-keygen -q -N '' -t ed25519 -f " + (scratch.path() / name).string());
   }
-  EXPECT_THAT(failure_of([&] { HostKeys::load({scratch.path() / "a", scratch.path() / "b"}); }),
+  EXPECT_THAT(failure_of([&] {
+                HostKeys::load({scratch.path() / "a", scratch.path() / "b"});
+              }),
               HasSubstr("another one of this kind"));
   run("openssl genrsa -traditional -out " + (scratch.path() / "rsa").string() + " 1024");
   EXPECT_THAT(failure_of([&] { HostKeys::load({scratch.path() / "rsa"}); }), HasSubstr("rsa"));

@@ -68,9 +68,8 @@ TEST(HostilePeers, TheBannerIsOurs) {
 
 TEST(HostilePeers, GarbageEndsItsConnectionAndNoOther) {
   TestServer server;
-  auto busy = std::async(std::launch::async, [&] {
-    return run(server.ssh("source 30000000") + " | wc -c");
-  });
+  auto busy = std::async(std::launch::async,
+                         [&] { return run(server.ssh("source 30000000") + " | wc -c"); });
   std::mt19937 random(42);  // NOLINT: the same garbage each time
   for (int i = 0; i < 20; ++i) {
     RawPeer peer(server.port());
@@ -115,7 +114,8 @@ TEST(HostilePeers, WhoDoesNotLogInTakesNoPlaceOfOthers) {
     options.unauthenticated_per_network_max = 5;
   });
   // Somebody who is logged in does not count.
-  auto busy = std::async(std::launch::async, [&] { return run("sleep 1 | " + server.ssh("echo")); });
+  auto busy =
+      std::async(std::launch::async, [&] { return run("sleep 1 | " + server.ssh("echo")); });
   ASSERT_TRUE(eventually([&] { return server.programs().alive == 1; }));
   std::vector<std::unique_ptr<RawPeer>> peers;
   for (int i = 0; i < 5; ++i) {

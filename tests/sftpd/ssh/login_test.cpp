@@ -32,8 +32,7 @@ TEST(Login, WrongUnknownDisabledAndPasswordlessAreAllTheSameToTheClient) {
   TestServer server;
   const auto wrong = run(server.ssh_with_password("alice", "wrong horse"));
   EXPECT_EQ(wrong.status, 255);
-  EXPECT_THAT(wrong.err,
-              HasSubstr("Permission denied (publickey,keyboard-interactive,password)"));
+  EXPECT_THAT(wrong.err, HasSubstr("Permission denied (publickey,keyboard-interactive,password)"));
   for (const char* user : {"nobody", "mallory", "bob", "no.such-user"}) {
     const auto refused = run(server.ssh_with_password(fmt::format("'{}'", user), "correct horse"));
     EXPECT_EQ(refused.status, 255) << user;
@@ -156,7 +155,8 @@ print('tries:', i)
 END
 )",
                                      server.port()));
-  EXPECT_THAT(tried.out, ::testing::AnyOf(HasSubstr("tries: 2"), HasSubstr("tries: 3"))) << tried.err;
+  EXPECT_THAT(tried.out, ::testing::AnyOf(HasSubstr("tries: 2"), HasSubstr("tries: 3")))
+      << tried.err;
 }
 
 TEST(Login, ParamikoOffersOnlyTheOldNameOfCurve25519) {

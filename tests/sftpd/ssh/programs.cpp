@@ -102,8 +102,8 @@ class Source : public Program {
       : Program(control, stream), size_(size) {}
   std::optional<int> step() override {
     while (sent_ < size_ && stream_.queued_bytes() < output_max) {
-      const auto bytes =
-          pattern(sent_, static_cast<std::size_t>(std::min<std::uint64_t>(pattern_size, size_ - sent_)));
+      const auto bytes = pattern(
+          sent_, static_cast<std::size_t>(std::min<std::uint64_t>(pattern_size, size_ - sent_)));
       stream_.write(bytes);
       sent_ += bytes.size();
     }
@@ -197,7 +197,8 @@ std::unique_ptr<ChannelProgram> make_program(ProgramControl& control, const auth
     const bool exec = request.kind == ChannelRequest::Kind::exec;
     return std::make_unique<Say>(
         control, stream,
-        fmt::format("{} {} {}\n", login.name, session.peer_address, exec ? "exec" : "subsystem"), 0);
+        fmt::format("{} {} {}\n", login.name, session.peer_address, exec ? "exec" : "subsystem"),
+        0);
   }
   return nullptr;
 }
@@ -205,7 +206,8 @@ std::unique_ptr<ChannelProgram> make_program(ProgramControl& control, const auth
 std::string sha256_of_source(std::uint64_t bytes) {
   Sha256 hash;
   for (std::uint64_t at = 0; at < bytes; at += pattern_size) {
-    hash.add(pattern(at, static_cast<std::size_t>(std::min<std::uint64_t>(pattern_size, bytes - at))));
+    hash.add(
+        pattern(at, static_cast<std::size_t>(std::min<std::uint64_t>(pattern_size, bytes - at))));
   }
   return hash.hex();
 }

@@ -51,8 +51,8 @@ ClientResult run(const std::string& command) {
   // bash, because it does not wait for what feeds a client by <(...).
   const auto script = scratch.path() / "script";
   std::ofstream(script) << command << "\n";
-  const std::string line = fmt::format("exec bash {} >{} 2>{} </dev/null", script.string(),
-                                       out.string(), err.string());
+  const std::string line =
+      fmt::format("exec bash {} >{} 2>{} </dev/null", script.string(), out.string(), err.string());
   const int status = std::system(line.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(out), content_of(err)};
 }

@@ -9,7 +9,8 @@ namespace {
 constexpr std::uint64_t size = std::uint64_t{256} << 20;
 
 std::string made_by_shell(std::uint64_t bytes) {
-  return fmt::format("openssl enc -aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null | head -c {}", bytes);
+  return fmt::format("openssl enc -aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null | head -c {}",
+                     bytes);
 }
 
 TEST(Transfers, AnUploadArrivesWholeAndInOrder) {
@@ -54,16 +55,15 @@ TEST(Transfers, KeysAreExchangedAnewWhileADownloadRuns) {
 TEST(Transfers, KeysAreExchangedAnewWhileBothDirectionsAreBusy) {
   TestServer server;
   const std::string made = made_by_shell(std::uint64_t{32} << 20);
-  const auto back =
-      run(made + " | " + server.ssh("echo", "-o RekeyLimit=1M") + " | sha256sum");
+  const auto back = run(made + " | " + server.ssh("echo", "-o RekeyLimit=1M") + " | sha256sum");
   EXPECT_EQ(back.out, run(made + " | sha256sum").out);
 }
 
 TEST(Transfers, EveryCipherCarriesData) {
   TestServer server;
-  for (const char* cipher : {"aes128-gcm@openssh.com", "aes256-gcm@openssh.com",
-                             "chacha20-poly1305@openssh.com", "aes256-ctr", "aes192-ctr",
-                             "aes128-ctr"}) {
+  for (const char* cipher :
+       {"aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com",
+        "aes256-ctr", "aes192-ctr", "aes128-ctr"}) {
     const auto received = run("head -c 3000000 /dev/zero | " +
                               server.ssh("discard", fmt::format("-o Ciphers={}", cipher)));
     EXPECT_EQ(received.out.substr(0, 8), "3000000 ") << cipher << received.err;

@@ -70,8 +70,7 @@ TEST_F(ConcurrencyTest, LargeEditsCommitAtOnceOnFewThreads) {
   in_parallel(6, [&](int i) {
     Vfs session(*files, identity);
     const std::string name = "edit-" + std::to_string(i);
-    const auto handle =
-        session.open_file(name, {.read = true, .write = true, .create = true}, {});
+    const auto handle = session.open_file(name, {.read = true, .write = true, .create = true}, {});
     write(*handle, 8 * mib - 1, "x");
     for (std::size_t at = 0; at < 7 * mib; at += 1 * mib) {
       write(*handle, at, noise(900 * kib, static_cast<unsigned>(i)));
@@ -155,7 +154,8 @@ TEST_F(ConcurrencyTest, PipelinedReadsOfASmallFileAreOneGet) {
   const int before = store.calls(Operation::get);
   const auto handle = open_reading("file");
   std::vector<storage::Future<storage::Payload>> answers;
-  for (std::uint64_t at = 0; at < 64 * kib; at += 4 * kib) answers.push_back(handle->read(at, 4 * kib));
+  for (std::uint64_t at = 0; at < 64 * kib; at += 4 * kib)
+    answers.push_back(handle->read(at, 4 * kib));
   std::string content;
   for (auto& answer : answers) content += answer.get().text();
   EXPECT_EQ(content, noise(60 * kib));

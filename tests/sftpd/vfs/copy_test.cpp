@@ -24,12 +24,12 @@ TEST_F(CopyTest, ARangeToAnotherPlace) {
   const auto source = open_reading("file");
   const auto target = open_editing("copy");
   source->copy_to(50 * kib, 30 * kib, *target, 90 * kib).get();
-  EXPECT_EQ(target->read(89 * kib, 2 * kib).get().text(),
-            noise(100 * kib, 2).substr(89 * kib, 1 * kib) +
-                noise(200 * kib).substr(50 * kib, 1 * kib));
+  EXPECT_EQ(
+      target->read(89 * kib, 2 * kib).get().text(),
+      noise(100 * kib, 2).substr(89 * kib, 1 * kib) + noise(200 * kib).substr(50 * kib, 1 * kib));
   target->close().get();
-  EXPECT_EQ(read("copy"), noise(100 * kib, 2).substr(0, 90 * kib) +
-                              noise(200 * kib).substr(50 * kib, 30 * kib));
+  EXPECT_EQ(read("copy"),
+            noise(100 * kib, 2).substr(0, 90 * kib) + noise(200 * kib).substr(50 * kib, 30 * kib));
 }
 
 TEST_F(CopyTest, HolesAndTheEndOfTheSource) {
@@ -76,8 +76,8 @@ TEST_F(CopyTest, ManyAtOnceCrosswiseEnd) {
   restart();
   std::vector<std::unique_ptr<FileHandle>> handles;
   for (int i = 0; i < 6; ++i) {
-    handles.push_back(open("file-" + std::to_string(i),
-                           {.read = true, .write = true, .create = true}));
+    handles.push_back(
+        open("file-" + std::to_string(i), {.read = true, .write = true, .create = true}));
     write(*handles.back(), 0, noise(20 * kib, static_cast<unsigned>(i)));
   }
   std::vector<storage::Future<void>> answers;

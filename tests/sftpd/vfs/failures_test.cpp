@@ -138,7 +138,8 @@ TEST_F(FailureTest, AMissingObjectIsDamage) {
   EXPECT_EQ(code_of([&] { reader->read(0, 100).get(); }), ErrorCode::content_damaged);
 }
 
-// --- Lost connections ------------------------------------------------------------------------------
+// --- Lost connections
+// ------------------------------------------------------------------------------
 
 TEST_F(FailureTest, ALostConnectionKeepsWhatArrived) {
   put("file", "old");

@@ -60,8 +60,9 @@ class InterruptedUploadTest : public VfsTest {
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     ::close(output[0]);
-    scratch.execute("UPDATE objects SET lease_until = now() - interval '1 second'"
-                    " WHERE state = 'staging'");
+    scratch.execute(
+        "UPDATE objects SET lease_until = now() - interval '1 second'"
+        " WHERE state = 'staging'");
   }
 
   static std::string uploaded() { return noise(4'000'000, 7); }
@@ -166,8 +167,9 @@ TEST_F(InterruptedUploadTest, OnesOwnRunningUploadIsLeftAlone) {
   write_all(*handle, noise(300 * kib));
   handle->sync().get();
   write_all(*handle, noise(300 * kib, 2), 300 * kib);
-  scratch.execute("UPDATE objects SET lease_until = now() - interval '1 second'"
-                  " WHERE state = 'staging'");
+  scratch.execute(
+      "UPDATE objects SET lease_until = now() - interval '1 second'"
+      " WHERE state = 'staging'");
   EXPECT_EQ(process->finish_interrupted_uploads(), 0);
   handle->close().get();
   EXPECT_EQ(content_of("file"), noise(300 * kib) + noise(300 * kib, 2));

@@ -208,9 +208,8 @@ TEST_F(ObjectWriterTest, ShortOfMemoryWithTooLittleForAPartItAsksToBeCut) {
   test_support::MemoryObjectStore large(limits);
   options.transfer_memory_max = 32 * mib;
   FileSystem there(scratch.database(), large, options);
-  const auto writer =
-      std::make_shared<ObjectWriter>(there, identity.account, file, identity.user, 0,
-                                     ObjectWriter::Recovery::possible);
+  const auto writer = std::make_shared<ObjectWriter>(there, identity.account, file, identity.user,
+                                                     0, ObjectWriter::Recovery::possible);
   const std::string first = noise(800 * kib);
   EXPECT_EQ(writer->write(0, std::as_bytes(std::span(first))), Result::taken);
   MemoryPool::Share other(there.memory());

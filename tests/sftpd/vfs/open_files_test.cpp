@@ -8,8 +8,8 @@ namespace {
 class OpenFileTest : public VfsTest {};
 
 TEST_F(OpenFileTest, IsThereForStatAtOnce) {
-  const auto handle = open("new", {.write = true, .create = true, .exclusive = true},
-                           {.permissions = 0100640});
+  const auto handle =
+      open("new", {.write = true, .create = true, .exclusive = true}, {.permissions = 0100640});
   EXPECT_EQ(stat("new").size, 0U);
   EXPECT_EQ(stat("new").permissions, 0640U);
   EXPECT_EQ(handle->attributes().posix_mode(), 0100640U);
@@ -85,8 +85,8 @@ TEST_F(OpenFileTest, TimesSetByPathBehindCloseWhoseCommitStillRunsStay) {
   store.add({.operation = Operation::put, .fault = Fault::hold});
   auto closed = handle->close();
   store.wait_until_held(1);
-  auto changed = vfs->set_attributes("file", {.permissions = 0600, .mtime = 2000},
-                                     Vfs::Links::follow);
+  auto changed =
+      vfs->set_attributes("file", {.permissions = 0600, .mtime = 2000}, Vfs::Links::follow);
   EXPECT_EQ(stat("file").mtime, 2000) << "a STAT sent behind it sees them";
   EXPECT_EQ(stat("file").permissions, 0600U);
   store.release();
@@ -123,13 +123,12 @@ TEST_F(OpenFileTest, AWriteBehindTheTimesMovesThem) {
 TEST_F(OpenFileTest, OwnersOtherThanOnesOwnAreRefused) {
   put("file", "content");
   vfs->set_attributes("file", {.uid = 1000, .gid = 0xFFFFFFFF}, Vfs::Links::follow).get();
-  EXPECT_EQ(code_of([&] {
-              vfs->set_attributes("file", {.uid = 0}, Vfs::Links::follow).get();
-            }),
+  EXPECT_EQ(code_of([&] { vfs->set_attributes("file", {.uid = 0}, Vfs::Links::follow).get(); }),
             ErrorCode::permission_denied);
 }
 
-// --- Names -----------------------------------------------------------------------------------------
+// --- Names
+// -----------------------------------------------------------------------------------------
 
 TEST_F(OpenFileTest, LivesOnWithoutItsName) {
   put("file", noise(20 * kib));
@@ -263,7 +262,8 @@ TEST_F(OpenFileTest, ItsRemovalThatFailsTakesNothingFromIt) {
   EXPECT_EQ(read("directory/file"), "content");
 }
 
-// --- Several handles -------------------------------------------------------------------------------
+// --- Several handles
+// -------------------------------------------------------------------------------
 
 TEST_F(OpenFileTest, IsSharedByItsHandles) {
   const auto writer = create("file");

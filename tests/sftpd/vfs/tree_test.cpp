@@ -34,11 +34,12 @@ class TreeTest : public VfsTest {
   }
 };
 
-// --- Paths -----------------------------------------------------------------------------------------
+// --- Paths
+// -----------------------------------------------------------------------------------------
 
 TEST_F(TreeTest, PathsAreRelativeToTheRoot) {
-  for (const char* path : {"a/b/file", "/a/b/file", "//a//b///file", "./a/./b/file", "a/b/../b/file",
-                           "../../a/b/file", "/a/../../a/b/file"}) {
+  for (const char* path : {"a/b/file", "/a/b/file", "//a//b///file", "./a/./b/file",
+                           "a/b/../b/file", "../../a/b/file", "/a/../../a/b/file"}) {
     EXPECT_EQ(stat(path).size, 7U) << path;
     EXPECT_EQ(vfs->real_path(path), "/a/b/file") << path;
   }
@@ -106,7 +107,8 @@ TEST_F(TreeTest, DeepPathsWork) {
   EXPECT_EQ(vfs->real_path(up), "/");
 }
 
-// --- Links -----------------------------------------------------------------------------------------
+// --- Links
+// -----------------------------------------------------------------------------------------
 
 TEST_F(TreeTest, LinksLeadOn) {
   vfs->make_link("a/b", "relative");
@@ -149,9 +151,7 @@ TEST_F(TreeTest, FortyLinksAreFollowed) {
 TEST_F(TreeTest, ADanglingLinkIsMadeAFileByOpening) {
   vfs->make_link("a/target", "link");
   EXPECT_EQ(stat_code("link"), ErrorCode::not_found);
-  EXPECT_EQ(code_of([&] {
-              open("link", {.write = true, .create = true, .exclusive = true});
-            }),
+  EXPECT_EQ(code_of([&] { open("link", {.write = true, .create = true, .exclusive = true}); }),
             ErrorCode::already_exists);
   put("link", "through the link");
   EXPECT_EQ(read("a/target"), "through the link");
@@ -173,7 +173,8 @@ TEST_F(TreeTest, LinkTargetsAreBounded) {
   EXPECT_EQ(code_of([&] { vfs->make_link("x", "a"); }), ErrorCode::already_exists);
 }
 
-// --- Permissions -----------------------------------------------------------------------------------
+// --- Permissions
+// -----------------------------------------------------------------------------------
 
 TEST_F(TreeTest, ADirectoryWithoutXIsNotSearched) {
   set_mode("a", 0600);
@@ -206,10 +207,9 @@ TEST_F(TreeTest, AFilesModeBinds) {
   EXPECT_EQ(code_of([&] { open_reading("a/b/file"); }), ErrorCode::permission_denied);
   set_mode("a/b/file", 0400);
   EXPECT_EQ(code_of([&] { open_writing("a/b/file"); }), ErrorCode::permission_denied);
-  EXPECT_EQ(code_of([&] {
-              vfs->set_attributes("a/b/file", {.size = 1}, Vfs::Links::follow).get();
-            }),
-            ErrorCode::permission_denied);
+  EXPECT_EQ(
+      code_of([&] { vfs->set_attributes("a/b/file", {.size = 1}, Vfs::Links::follow).get(); }),
+      ErrorCode::permission_denied);
   const auto handle = open("new", {.write = true, .create = true}, {.permissions = 0100400});
   write(*handle, 0, "whoever makes it may write it");
   handle->close().get();
@@ -224,7 +224,8 @@ TEST_F(TreeTest, HandlesDoWhatTheyWereOpenedFor) {
   EXPECT_EQ(code_of([&] { writer->read(0, 1).get(); }), ErrorCode::bad_handle);
 }
 
-// --- Directories -----------------------------------------------------------------------------------
+// --- Directories
+// -----------------------------------------------------------------------------------
 
 TEST_F(TreeTest, ListsInPages) {
   for (int i = 10; i < 60; ++i) vfs->make_directory("a/d" + std::to_string(i), {});
@@ -252,12 +253,11 @@ TEST_F(TreeTest, AnEmptyDirectoryListsItselfAndItsParent) {
   EXPECT_THAT(names("empty"), ElementsAre(".", ".."));
 }
 
-// --- Opening and renaming --------------------------------------------------------------------------
+// --- Opening and renaming
+// --------------------------------------------------------------------------
 
 TEST_F(TreeTest, OpenFlagsMeanWhatTheySay) {
-  EXPECT_EQ(code_of([&] {
-              open("a/b/file", {.write = true, .create = true, .exclusive = true});
-            }),
+  EXPECT_EQ(code_of([&] { open("a/b/file", {.write = true, .create = true, .exclusive = true}); }),
             ErrorCode::already_exists);
   EXPECT_EQ(read("a/b/file"), "content");
   open("a/b/file", {.write = true, .create = true}, {.permissions = 0600})->close().get();
@@ -300,9 +300,8 @@ TEST_F(TreeTest, RenameOverObeysKinds) {
 
 TEST_F(TreeTest, SpaceIsTheQuotasOrPlenty) {
   EXPECT_GT(vfs->space("/").free_bytes, std::uint64_t{1} << 40);
-  scratch.database().transact([&](metadata::Transaction& tx) {
-    metadata::Accounts(tx).set_quota(identity.account, 1000);
-  });
+  scratch.database().transact(
+      [&](metadata::Transaction& tx) { metadata::Accounts(tx).set_quota(identity.account, 1000); });
   EXPECT_EQ(vfs->space("a").total_bytes, 1000U);
   EXPECT_EQ(vfs->space("a").free_bytes, 993U);
   EXPECT_EQ(code_of([&] { vfs->space("missing"); }), ErrorCode::not_found);

@@ -10,8 +10,8 @@ class WritingTest : public VfsTest {};
 std::string zeros(std::size_t size) { return std::string(size, '\0'); }
 
 TEST_F(WritingTest, ContentOfEverySizeComesBack) {
-  for (const std::size_t size : {0U, 1U, 1023U, 1024U, 1025U, 65535U, 65536U, 65537U, 131072U,
-                                 200'000U, 1'000'000U}) {
+  for (const std::size_t size :
+       {0U, 1U, 1023U, 1024U, 1025U, 65535U, 65536U, 65537U, 131072U, 200'000U, 1'000'000U}) {
     put("file", noise(size, static_cast<unsigned>(size)));
     EXPECT_EQ(stat("file").size, size);
     EXPECT_EQ(read("file"), noise(size, static_cast<unsigned>(size))) << size;
@@ -77,7 +77,8 @@ TEST_F(WritingTest, EqualPartsWhereTheStoreWantsThem) {
   EXPECT_EQ(read(*tree.open_file("file", {.read = true}, {})), noise(777'777));
 }
 
-// --- Out of order ------------------------------------------------------------------------------------
+// --- Out of order
+// ------------------------------------------------------------------------------------
 
 TEST_F(WritingTest, OutOfOrderInsideTheWindowIsStillOneObject) {
   const std::string content = noise(512 * kib);
@@ -116,8 +117,8 @@ TEST_F(WritingTest, AHoleReadsAsZeros) {
 TEST_F(WritingTest, TheSameBytesTwiceAreTheLaterOnes) {
   const auto handle = create("file");
   write(*handle, 0, noise(200 * kib));
-  write(*handle, 10 * kib, noise(30 * kib, 2));   // Sent already.
-  write(*handle, 195 * kib, noise(2 * kib, 3));   // Still in memory.
+  write(*handle, 10 * kib, noise(30 * kib, 2));  // Sent already.
+  write(*handle, 195 * kib, noise(2 * kib, 3));  // Still in memory.
   write(*handle, 200 * kib, noise(100 * kib, 4));
   handle->close().get();
   std::string expected = noise(200 * kib) + noise(100 * kib, 4);
@@ -127,7 +128,8 @@ TEST_F(WritingTest, TheSameBytesTwiceAreTheLaterOnes) {
   EXPECT_EQ(read_elsewhere("file"), expected);
 }
 
-// --- Sizes -----------------------------------------------------------------------------------------
+// --- Sizes
+// -----------------------------------------------------------------------------------------
 
 TEST_F(WritingTest, TruncatesBothWays) {
   put("file", noise(200 * kib));
@@ -198,14 +200,14 @@ TEST_F(WritingTest, SizesNoFileCanHaveAreRefused) {
   EXPECT_EQ(code_of([&] { start_write(*handle, beyond, "x").get(); }), ErrorCode::bad_argument);
   EXPECT_EQ(code_of([&] { handle->set_attributes({.size = beyond}).get(); }),
             ErrorCode::bad_argument);
-  EXPECT_EQ(code_of([&] {
-              vfs->set_attributes("file", {.size = beyond}, Vfs::Links::follow).get();
-            }),
-            ErrorCode::bad_argument);
+  EXPECT_EQ(
+      code_of([&] { vfs->set_attributes("file", {.size = beyond}, Vfs::Links::follow).get(); }),
+      ErrorCode::bad_argument);
   EXPECT_EQ(handle->attributes().size, 0U);
 }
 
-// --- Appending -------------------------------------------------------------------------------------
+// --- Appending
+// -------------------------------------------------------------------------------------
 
 TEST_F(WritingTest, AppendGoesToTheEndWhateverItsOffset) {
   put("file", noise(100 * kib));
@@ -260,7 +262,8 @@ TEST_F(WritingTest, AnEditLargerThanAllMemoryIsStored) {
   }
 }
 
-// --- Duplicates, history, quota --------------------------------------------------------------------
+// --- Duplicates, history, quota
+// --------------------------------------------------------------------
 
 TEST_F(WritingTest, ADuplicateStoresNothing) {
   put("file", noise(60 * kib));
@@ -307,7 +310,8 @@ TEST_F(WritingTest, AFullQuotaRefusesTheCommitAndKeepsTheOldContent) {
   put("other", noise(2 * kib));
 }
 
-// --- Sync ------------------------------------------------------------------------------------------
+// --- Sync
+// ------------------------------------------------------------------------------------------
 
 TEST_F(WritingTest, SyncIsDurableAndTheHandleGoesOn) {
   const auto handle = create("file");
@@ -345,8 +349,7 @@ TEST_F(WritingTest, RequestsInOneBreathTakeEffectInOrder) {
   }
   answers.push_back(handle->set_attributes({.size = 500 * kib, .atime = 1000, .mtime = 2000}));
   answers.push_back(handle->close());
-  answers.push_back(
-      vfs->set_attributes("file", {.permissions = 0100600}, Vfs::Links::follow));
+  answers.push_back(vfs->set_attributes("file", {.permissions = 0100600}, Vfs::Links::follow));
   EXPECT_EQ(stat("file").size, 500 * kib);
   EXPECT_EQ(stat("file").mtime, 2000);
   EXPECT_EQ(stat("file").permissions, 0600U);

@@ -159,15 +159,15 @@ TEST_F(BlockCacheTest, AnObjectThatIsShorterThanItsRowIsDamaged) {
 TEST_F(BlockCacheTest, GoesOnlyWhenNothingIsUnderWay) {
   const auto place = stored(1, mib);
   auto cache = std::make_unique<BlockCache>(store, 4 * mib);
-  store.add({.operation = Operation::get,
-             .fault = Fault::delay,
-             .delay = std::chrono::milliseconds{50}});
+  store.add(
+      {.operation = Operation::get, .fault = Fault::delay, .delay = std::chrono::milliseconds{50}});
   const auto segments = cache->get(place, {0, 10}, 128 * kib);
   cache = nullptr;
   EXPECT_TRUE(segments[0]->ready());
 }
 
-// --- Reader: how far ahead ---------------------------------------------------------------------------
+// --- Reader: how far ahead
+// ---------------------------------------------------------------------------
 
 class ReaderTest : public BlockCacheTest {
  protected:

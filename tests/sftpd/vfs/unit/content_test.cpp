@@ -68,9 +68,8 @@ class ContentModel {
     ASSERT_EQ(bytes_of(content_.pieces(0, file_size), 0), model_);
     const std::uint64_t offset = below(file_size);
     const std::uint64_t length = below(file_size - offset);
-    const std::vector<Byte> expected(
-        model_.begin() + static_cast<std::ptrdiff_t>(offset),
-        model_.begin() + static_cast<std::ptrdiff_t>(offset + length));
+    const std::vector<Byte> expected(model_.begin() + static_cast<std::ptrdiff_t>(offset),
+                                     model_.begin() + static_cast<std::ptrdiff_t>(offset + length));
     ASSERT_EQ(bytes_of(content_.pieces(offset, length), offset), expected);
     std::uint64_t end = 0;
     for (const auto& piece : content_.all()) {

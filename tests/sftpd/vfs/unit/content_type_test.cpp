@@ -17,8 +17,9 @@ TEST(ContentType, KnowsWhatPeopleKeep) {
   ContentType type;
   EXPECT_EQ(detect(type, std::string("\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", 22)),
             "image/jpeg");
-  EXPECT_EQ(detect(type, std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0", 29)),
-            "image/png");
+  EXPECT_EQ(
+      detect(type, std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0", 29)),
+      "image/png");
   EXPECT_EQ(detect(type, "%PDF-1.4\n%\xE2\xE3\xCF\xD3\n"), "application/pdf");
   EXPECT_EQ(detect(type, "Just a few words.\n"), "text/plain");
 }

@@ -47,14 +47,28 @@ TEST(SplitPath, TakesUtf8AsItComes) {
 }
 
 TEST(SplitPath, RefusesWhatIsNotUtf8) {
-  for (const char* name :
-       {"\x80", "\xBF", "\xC3", "\xC3(", "\xE2\x82", "\xE2(\xA1", "\xE2\x82(", "\xF0\x9F\x93",
-        "\xF0(\x8C\xBC", "\xFF", "\xFE",
-        "\xC0\x80", "\xC1\xBF", "\xE0\x80\xAF", "\xE0\x9F\xBF", "\xF0\x80\x80\xAF",
-        "\xF0\x8F\xBF\xBF",                  // overlong
-        "\xED\xA0\x80", "\xED\xBF\xBF",      // surrogates
-        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",  // above U+10FFFF
-        "caf\xE9"}) {
+  for (const char* name : {"\x80",
+                           "\xBF",
+                           "\xC3",
+                           "\xC3(",
+                           "\xE2\x82",
+                           "\xE2(\xA1",
+                           "\xE2\x82(",
+                           "\xF0\x9F\x93",
+                           "\xF0(\x8C\xBC",
+                           "\xFF",
+                           "\xFE",
+                           "\xC0\x80",
+                           "\xC1\xBF",
+                           "\xE0\x80\xAF",
+                           "\xE0\x9F\xBF",
+                           "\xF0\x80\x80\xAF",
+                           "\xF0\x8F\xBF\xBF",  // overlong
+                           "\xED\xA0\x80",
+                           "\xED\xBF\xBF",  // surrogates
+                           "\xF4\x90\x80\x80",
+                           "\xF5\x80\x80\x80",  // above U+10FFFF
+                           "caf\xE9"}) {
     EXPECT_TRUE(is_refused(name)) << name;
     EXPECT_TRUE(is_refused(std::string("a/") + name + "/b")) << name;
   }
