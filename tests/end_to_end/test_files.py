@@ -4,8 +4,8 @@ import pytest
 
 from support.content import content
 from support.raw_sftp import (CLOSE, EOF, F_APPEND, F_CREAT, F_EXCL, F_READ, F_TRUNC, F_WRITE,
-                              FAILURE, FSTAT, NO_SUCH_FILE, OK, OPEN, READ, REMOVE, SETSTAT, STAT,
-                              STATUS, WRITE, Attrs, U64)
+                              FAILURE, FSTAT, NO_SUCH_FILE, OK, OPEN, PERMISSION_DENIED, READ, REMOVE,
+                              SETSTAT, STAT, STATUS, WRITE, Attrs, U64)
 
 NEW = F_WRITE | F_CREAT | F_TRUNC
 
@@ -171,6 +171,37 @@ def test_modes_and_times_are_kept(raw, remote):
     assert (found.permissions, found.atime, found.mtime) == (0o100755, 1, 4_000_000_000)
     raw.close(raw.open(f"{remote}/file", F_WRITE | F_CREAT, Attrs(permissions=0o600)))
     assert raw.stat(f"{remote}/file").permissions == 0o100755  # Only what is new takes them.
+
+
+def test_modes_of_the_owner_are_enforced(raw, remote):
+    raw.put(f"{remote}/file", b"content")
+    raw.setstat(f"{remote}/file", Attrs(permissions=0o400))
+    for flags in (F_WRITE, F_WRITE | F_TRUNC, F_READ | F_WRITE):
+        assert raw.status_of(OPEN, f"{remote}/file", flags, Attrs()) == PERMISSION_DENIED
+    assert raw.get(f"{remote}/file") == b"content"
+    raw.setstat(f"{remote}/file", Attrs(permissions=0o200))
+    assert raw.status_of(OPEN, f"{remote}/file", F_READ, Attrs()) == PERMISSION_DENIED
+    raw.mkdir(f"{remote}/folder")
+    raw.put(f"{remote}/folder/file", b"1")
+    raw.setstat(f"{remote}/folder", Attrs(permissions=0o500))
+    assert raw.status_of(OPEN, f"{remote}/folder/new", NEW, Attrs()) == PERMISSION_DENIED
+    assert raw.status_of(REMOVE, f"{remote}/folder/file") == PERMISSION_DENIED
+    assert raw.get(f"{remote}/folder/file") == b"1"
+    raw.setstat(f"{remote}/folder", Attrs(permissions=0o600))
+    assert raw.status_of(STAT, f"{remote}/folder/file") == PERMISSION_DENIED
+    raw.setstat(f"{remote}/folder", Attrs(permissions=0o700))
+    raw.setstat(f"{remote}/file", Attrs(permissions=0o600))
+    assert raw.get(f"{remote}/file") == b"content"
+
+
+def test_a_new_file_may_be_written_whatever_its_mode(raw, remote):
+    """git and restic make files read-only and write through the handle that made them."""
+    handle = raw.open(f"{remote}/object", F_WRITE | F_CREAT | F_EXCL, Attrs(permissions=0o444))
+    raw.write(handle, 0, b"content")
+    raw.close(handle)
+    assert raw.get(f"{remote}/object") == b"content"
+    assert raw.stat(f"{remote}/object").permissions == 0o100444
+    raw.remove(f"{remote}/object")
 
 
 def test_owner_and_group_accept_oneself_and_leave_it(raw, remote):
