@@ -25,7 +25,7 @@ struct Options {
   /// Bytes asked for by READs that are not answered yet: OpenSSH's client asks for 16.7 MB ahead.
   std::uint64_t deferred_read_bytes_max = 16 * 1024 * 1024;
   /// Bytes of WRITEs that are not answered yet, beyond what the file system has buffered.
-  std::uint64_t deferred_write_bytes_max = 4 * 1024 * 1024;
+  std::uint64_t deferred_write_bytes_max = 512 * 1024;
   /// Bytes queued to the client above which requests wait.
   std::size_t queued_bytes_max = 2 * 1024 * 1024;
 
