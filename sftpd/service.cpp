@@ -5,12 +5,15 @@
 
 #include <csignal>
 #include <random>
+#include <utility>
 
 #include "sftpd/auth/authenticator.h"
 #include "sftpd/exec/programs.h"
 #include "sftpd/jobs/scheduler.h"
+#include "sftpd/log/backend_observers.h"
 #include "sftpd/log/log.h"
 #include "sftpd/process/file_limit.h"
+#include "sftpd/process/memory.h"
 #include "sftpd/process/service_manager.h"
 #include "sftpd/process/stop_signals.h"
 #include "sftpd/vfs/memory_pool.h"
@@ -91,10 +94,16 @@ void start_log(const admin::Context& context, const std::string& level) {
 int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks) {
   process::StopSignals signals;
   process::raise_file_limit();
+  process::return_memory_early();
   for (const std::string& warning : options.warnings)
     log::warning("settings", {{"reason", warning}});
 
-  admin::Backends backends(options.backends);
+  log::DatabaseLog database_log;
+  log::StoreLog store_log;
+  admin::BackendOptions backend_options = options.backends;
+  backend_options.database_observer = &database_log;
+  backend_options.store_observer = &store_log;
+  admin::Backends backends(std::move(backend_options));
   backends.migrated_database();
   if (hooks.before_start) hooks.before_start(backends);
   Service service(options, backends);

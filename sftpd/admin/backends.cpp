@@ -45,11 +45,16 @@ metadata::Database& Backends::migrated_database() {
 
 storage::ObjectStore& Backends::store() {
   if (store_) return *store_;
-  if (const auto* local = std::get_if<storage::local::LocalObjectStore::Options>(&options_.store)) {
-    store_ = std::make_unique<storage::local::LocalObjectStore>(*local);
+  using Local = storage::local::LocalObjectStore;
+  using S3 = storage::s3::S3ObjectStore;
+  if (const auto* given = std::get_if<Local::Options>(&options_.store)) {
+    Local::Options options = *given;
+    options.observer = options_.store_observer;
+    store_ = std::make_unique<Local>(std::move(options));
   } else {
-    store_ = std::make_unique<storage::s3::S3ObjectStore>(
-        std::get<storage::s3::S3ObjectStore::Options>(options_.store));
+    S3::Options options = std::get<S3::Options>(options_.store);
+    options.observer = options_.store_observer;
+    store_ = std::make_unique<S3>(std::move(options));
   }
   return *store_;
 }

@@ -18,7 +18,8 @@ struct BackendOptions {
   std::filesystem::path embedded;        ///< a private cluster's directory; empty: none
   std::variant<storage::s3::S3ObjectStore::Options, storage::local::LocalObjectStore::Options>
       store;
-  metadata::Observer* database_observer = nullptr;  ///< may be null; outlives the backends
+  metadata::Observer* database_observer = nullptr;  ///< may be null; outlive the backends
+  storage::Observer* store_observer = nullptr;
 };
 
 /// The database and the object store, each opened when first asked for. Used by one thread; what it

@@ -2,6 +2,7 @@
 
 #include "metadata/migrations/migrator.h"
 #include "sftpd/admin/commands.h"
+#include "storage/store_check.h"
 
 namespace sftpd::admin {
 namespace {
@@ -10,6 +11,17 @@ std::string check_database(Context& context) {
   const auto pending = metadata::pending(context.backends().database());
   if (pending.empty()) return "answers, its tables are up to date";
   return fmt::format("answers; {} migrations will run at the next start", pending.size());
+}
+
+/// The store's own check has several steps; the first that failed says why.
+std::string check_store(Context& context) {
+  std::string passed;
+  for (const storage::CheckStep& step :
+       storage::check_store(context.store(), context.options().key_prefix)) {
+    if (!step.ok) throw Failure(fmt::format("{}: {}", step.name, step.message));
+    passed += (passed.empty() ? "" : ", ") + step.name;
+  }
+  return passed;
 }
 
 }  // namespace
@@ -31,6 +43,7 @@ Action declare_check(CLI::App& /*app*/) {
              }});
     if (failed > 0) return 1;
     attempt({"database", [&] { return check_database(context); }});
+    attempt({"store", [&] { return check_store(context); }});
     for (const Check& check : context.options().checks) attempt(check);
     return failed == 0 ? 0 : 1;
   };

@@ -57,7 +57,7 @@ void delete_unknown(Context& context, const Report& report,
 void print_summary(const Report& report) {
   fmt::print("{} objects checked", report.objects());
   if (const auto waiting = report.count(Kind::waiting)) {
-    fmt::print(", {} more are being uploaded or wait for the collector", waiting);
+    fmt::print(", {} more are reserved, being uploaded, or wait for the collector", waiting);
   }
   fmt::print("\n");
   const std::pair<Kind, const char*> lines[] = {
