@@ -26,12 +26,12 @@ struct Attributes {
 
 /// What setstat changes: only what is set.
 struct AttributeChanges {
-  std::optional<std::uint64_t> size;
-  std::optional<std::uint32_t> uid;  ///< 0xFFFFFFFF means: leave it
-  std::optional<std::uint32_t> gid;
-  std::optional<std::uint32_t> permissions;  ///< type bits are ignored
-  std::optional<std::int64_t> atime;
-  std::optional<std::int64_t> mtime;
+  std::optional<std::uint64_t> size = {};
+  std::optional<std::uint32_t> uid = {};  ///< 0xFFFFFFFF means: leave it
+  std::optional<std::uint32_t> gid = {};
+  std::optional<std::uint32_t> permissions = {};  ///< type bits are ignored
+  std::optional<std::int64_t> atime = {};
+  std::optional<std::int64_t> mtime = {};
 };
 
 struct DirectoryEntry {
