@@ -14,7 +14,7 @@ namespace sftpd::exec {
 struct Client {
   std::unique_ptr<vfs::Vfs> files;
   ByteStream& stream;  ///< outlives the program
-  sftp::Options sftp_options;
+  sftp::Options sftp_options = {};
   std::uint64_t connection = 0;  ///< its number in the log
 };
 
