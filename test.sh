@@ -78,7 +78,7 @@ check_tidy() {
 build() {
   local preset=$1
   shift
-  cmake --preset "$preset" && cmake --build "build/$preset" --parallel "$(build_jobs)" --target "$@"
+  cmake --preset "$preset" && cmake --build "build/$preset" --parallel "$(build_jobs)" --target "$@" -- -k 0
 }
 
 run_ctest() {
