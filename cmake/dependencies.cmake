@@ -27,7 +27,7 @@ include(cmake/libssh_is_safe.cmake)
 
 add_library(shoebox_flags INTERFACE)
 target_include_directories(shoebox_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(shoebox_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-missing-field-initializers
+target_compile_options(shoebox_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
                                                -Werror -fno-omit-frame-pointer)
 target_link_libraries(shoebox_flags INTERFACE Threads::Threads fmt::fmt)
 if(SHOEBOX_SANITIZE)
