@@ -35,7 +35,9 @@ class Fsck : public testing::Test {
   metadata::Database& database() { return scratch_.database(); }
 
   void put(const std::string& key, const std::string& bytes) {
-    store_.put({key}, storage::Payload::copy_of(bytes), {.user_metadata = {{"oid", key}}}).get();
+    storage::PutOptions options;
+    options.user_metadata["oid"] = key;
+    store_.put({key}, storage::Payload::copy_of(bytes), options).get();
   }
 
   /// A file whose content is one object, which the store has.
@@ -50,8 +52,8 @@ class Fsck : public testing::Test {
       metadata::Publication publication;
       publication.node = id;
       publication.size = content.size();
-      publication.extents = {{0, content.size(), metadata::ObjectSlice{.object = object}}};
-      publication.finished = {{.object = object, .size = content.size(), .etag = "e"}};
+      publication.extents = {{0, content.size(), metadata::ObjectSlice{object, {}, 0, 0}}};
+      publication.finished = {{object, content.size(), {}, "e", {}}};
       metadata::Versions(tx).publish(account_, publication);
     });
     scratch_.execute("UPDATE objects SET sha256 = '\\x" + hash_hex + "'");
