@@ -96,15 +96,17 @@ class Rclone(Server):
     kind = "rclone"
     is_shoebox = False
 
-    def __init__(self, minio: Minio):
+    def __init__(self, minio: Minio, public_key_file):
         super().__init__()
         self.minio, self._process = minio, None
         (minio.folder / "rclone").mkdir(exist_ok=True)
         processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "host"])
-        (self.folder / "keys").touch()
+        shutil.copy(public_key_file, self.folder / "keys")  # Read at the start only.
 
     def environment_for(self, store_port):
-        return os.environ | {
+        # AWS's own variables would reach into rclone's S3 client.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return kept | {
             "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_BOX_TYPE": "s3",
             "RCLONE_CONFIG_BOX_PROVIDER": "Minio", "RCLONE_CONFIG_BOX_ENV_AUTH": "false",
             "RCLONE_CONFIG_BOX_ACCESS_KEY_ID": "minioadmin",
@@ -130,8 +132,7 @@ class Rclone(Server):
             self._process.stop()
 
     def add_key(self, name, public_key_file):
-        with open(self.folder / "keys", "a", encoding="ascii") as keys:
-            keys.write(pathlib.Path(public_key_file).read_text())
+        pass  # The constructor has it.
 
     def cpu(self):
         return cpu_seconds(self._process.pid)

@@ -14,6 +14,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -181,18 +182,19 @@ def make_files(files, options):
             file.truncate(size << 20)
 
 
-def start_peers(folder, wanted):
-    """The peers by their first word; Shoebox is first and brings MinIO."""
-    started = [Shoebox()]
+def start_peers(folder, wanted, started):
+    """Fills `started`, so that the caller can stop them whatever happens. Shoebox brings MinIO."""
+    started.append(Shoebox())
     started[0].start()
     if "openssh" in wanted:
-        started.append(OpenSsh().start())
+        started.append(OpenSsh())
+        started[-1].start()
     if "rclone" in wanted:
-        started.append(Rclone(started[0].minio).start())
+        started.append(Rclone(started[0].minio, folder / "key.pub"))
+        started[-1].start()
     for peer in started:
         peer.add_key(peer.user, folder / "key.pub")
         peer.make_listing("listing", 10_000)
-    return started
 
 
 def run(options, folder):
@@ -201,7 +203,7 @@ def run(options, folder):
     processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"])
     started, parts = [], []
     try:
-        started = start_peers(folder, options.peers)
+        start_peers(folder, options.peers, started)
         store_port, kept = started[0].minio.port, {}
         for milliseconds in options.latencies_ms:
             proxy = DelayProxy(store_port, milliseconds, folder) if milliseconds else None
@@ -241,6 +243,7 @@ def main():
                         choices=["openssh", "rclone"])
     parser.add_argument("--write", metavar="NAME", help="also write results/YYYY-MM-DD-NAME.md")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that the servers are stopped.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="shoebox-benchmark-"))
     try:
         description = machine()

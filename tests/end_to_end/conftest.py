@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import signal
 
 import pytest
 
@@ -9,6 +10,11 @@ from support import mounts
 from support.servers import KINDS
 
 LOG_LENGTHS = pytest.StashKey()
+
+
+def pytest_configure():
+    """SIGTERM, as from `timeout`, ends the run with its fixtures: no server stays behind."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
 
 
 def pytest_addoption(parser):

@@ -36,7 +36,8 @@ class Minio:
         return self
 
     def stop(self):
-        self._process.stop()
+        if self._process is not None:
+            self._process.stop()
 
     def kill(self):
         self._process.kill()
@@ -102,8 +103,10 @@ class MinioServer(Server):
             if self._process is not None and self._process.running():
                 self.stop_program()
         finally:
-            self.minio.stop()
-            self.postgres.stop()
+            try:
+                self.minio.stop()
+            finally:
+                self.postgres.stop()
 
     def pid(self):
         return self._process.pid

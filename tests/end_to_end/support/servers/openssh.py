@@ -32,7 +32,7 @@ class OpenSshServer(Server):
         super().__init__(extra_settings)
         self.user = f"e2e{self.port}"
         self.home_folder = self.folder / "home"
-        self._users = []
+        self._users, self._process = [], None
         for key_type in ("ed25519", "ecdsa"):
             processes.run(["ssh-keygen", "-q", "-t", key_type, "-N", "",
                            "-f", self.folder / f"ssh_host_{key_type}_key"])
@@ -67,7 +67,7 @@ class OpenSshServer(Server):
         self.stop_program()
 
     def stop(self):
-        if self._process.running():
+        if self._process is not None and self._process.running():
             self.stop_program()
         for name in self._users:
             subprocess.run(["userdel", "-f", name], check=False, capture_output=True)
@@ -76,7 +76,7 @@ class OpenSshServer(Server):
         return self._process.pid
 
     def logs(self):
-        return {"sshd": self._process.log_text()}
+        return {"sshd": self._process.log_text() if self._process else ""}
 
     def add_user(self, name, password, quota=None):
         home = self.home_folder if name == self.user else self.folder / f"home-{name}"

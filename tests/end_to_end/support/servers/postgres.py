@@ -46,7 +46,8 @@ class Postgres:
 
     def stop(self):
         """Fast shutdown: breaks connections, as `systemctl restart postgresql` does."""
-        self._process.stop(signal.SIGINT)
+        if self._process is not None:
+            self._process.stop(signal.SIGINT)
 
     def restart(self):
         self.stop()
