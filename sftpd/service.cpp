@@ -27,6 +27,12 @@ namespace {
 constexpr std::chrono::milliseconds drain_max{2000};
 constexpr std::chrono::milliseconds stop_max{4500};
 
+sftp::Options sftp_options(const ssh::SessionInfo& session) {
+  sftp::Options options;
+  options.symlink_link_first = session.symlink_link_first;
+  return options;
+}
+
 ssh::ProgramFactory program_factory(vfs::FileSystem& files) {
   return [&files](const auth::Login& login, const ssh::SessionInfo& session,
                   const ssh::ChannelRequest& request,
@@ -34,7 +40,7 @@ ssh::ProgramFactory program_factory(vfs::FileSystem& files) {
     vfs::Identity identity{login.account, login.user, login.name, login.uid, login.gid};
     exec::Client client{.files = std::make_unique<vfs::Vfs>(files, std::move(identity)),
                         .stream = stream,
-                        .sftp_options = {},
+                        .sftp_options = sftp_options(session),
                         .connection = session.connection_id};
     if (request.kind == ssh::ChannelRequest::Kind::subsystem) {
       return exec::make_subsystem(request.text, std::move(client));

@@ -33,6 +33,10 @@ struct Options {
   std::size_t step_requests_max = 64;
   std::size_t step_bytes_max = 4 * 1024 * 1024;
 
+  /// This client sends SYMLINK in the draft's order, link before target: it does so with servers
+  /// that it does not take for OpenSSH.
+  bool symlink_link_first = false;
+
   /// Refuse everything that changes something.
   bool read_only = false;
 

@@ -27,7 +27,11 @@ Reply handle_readlink(Session& session, const PathRequest& request) {
 }
 
 Reply handle_symlink(Session& session, const SymlinkRequest& request) {
-  session.files->make_link(request.target, request.path);
+  if (session.options.symlink_link_first) {
+    session.files->make_link(request.path, request.target);
+  } else {
+    session.files->make_link(request.target, request.path);
+  }
   return Status{SSH_FX_OK, {}};
 }
 
