@@ -73,7 +73,7 @@ CREATE TABLE extents (
 -- Whether anything still names an object.
 CREATE INDEX extents_of_object ON extents (account_id, object_id) WHERE object_id IS NOT NULL;
 ALTER TABLE extents ALTER COLUMN inline SET STORAGE EXTERNAL;
-COMMENT ON TABLE extents IS 'Runs of a version''s bytes; what none covers is zeros. Never updated.';
+COMMENT ON TABLE extents IS 'Runs of a version''s bytes; what none covers is zeros. Their bytes never change.';
 COMMENT ON COLUMN extents.object_id IS 'The object that holds the bytes; null: they are in inline.';
 COMMENT ON COLUMN extents.object_offset IS 'Where in the object this run begins.';
 COMMENT ON COLUMN extents.inline IS 'The bytes themselves, for small runs.';

@@ -144,11 +144,13 @@ BEGIN
   IF versions_ IS NULL THEN
     RETURN 0;
   END IF;
+  -- What is deleted says which objects to look at: inline bytes may have moved to one just now.
+  WITH gone AS (
+    DELETE FROM extents e USING unnest(accounts_, versions_) AS v (account_id, id)
+    WHERE e.account_id = v.account_id AND e.version_id = v.id
+    RETURNING e.account_id, e.object_id)
   SELECT array_agg(o.account_id), array_agg(o.object_id) INTO object_accounts, objects_
-  FROM (SELECT DISTINCT e.account_id, e.object_id
-        FROM unnest(accounts_, versions_) AS v (account_id, id)
-        JOIN extents e ON e.account_id = v.account_id AND e.version_id = v.id
-        WHERE e.object_id IS NOT NULL) o;
+  FROM (SELECT DISTINCT account_id, object_id FROM gone WHERE object_id IS NOT NULL) o;
   DELETE FROM versions v USING unnest(accounts_, versions_) AS gone (account_id, id)
   WHERE v.account_id = gone.account_id AND v.id = gone.id;
   IF objects_ IS NOT NULL THEN
