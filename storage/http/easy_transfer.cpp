@@ -24,8 +24,10 @@ Failure failure_of(CURLcode result) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
       return Failure::connect;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+      return Failure::untrusted;
     case CURLE_OPERATION_TIMEDOUT:
       return Failure::timed_out;
     case CURLE_PARTIAL_FILE:
@@ -140,7 +142,10 @@ void EasyTransfer::finish(CURLcode result) {
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
   response_.failure = too_long_ ? Failure::too_long : failure_of(result);
-  if (response_.failure != Failure::none) {
+  if (too_long_) {
+    response_.failure_text =
+        "the answer is longer than " + std::to_string(request_.body_max) + " bytes";
+  } else if (response_.failure != Failure::none) {
     response_.failure_text = error_text_[0] != '\0' ? error_text_.data()  //
                                                     : curl_easy_strerror(result);
   }

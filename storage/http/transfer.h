@@ -35,6 +35,7 @@ struct Request {
 enum class Failure {
   none,       ///< a whole response arrived, whatever its status
   connect,    ///< nothing was sent: name, connection or TLS failed
+  untrusted,  ///< nothing was sent: the certificate is not one we trust
   timed_out,  ///< no answer in time, or a stall
   cut_off,    ///< the connection ended within the response; what came is in `body`
   too_long,   ///< more than body_max

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <sstream>
 
 #include "storage/error.h"
@@ -52,7 +53,17 @@ ObjectMetadata read_options(const std::filesystem::path& directory) {
 }  // namespace
 
 UploadDirectory::UploadDirectory(std::filesystem::path root, ObjectDirectory& objects)
-    : uploads_(std::move(root) / "uploads"), objects_(objects) {}
+    : uploads_(std::move(root) / "uploads"), objects_(objects) {
+  // Without data it was completed, or never begun; a day is longer than either takes.
+  std::error_code error;
+  const auto oldest = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24);
+  for (const auto& entry : std::filesystem::directory_iterator(uploads_, error)) {
+    const bool old = entry.last_write_time(error) < oldest && !error;
+    if (old && !std::filesystem::exists(entry.path() / "data", error)) {
+      std::filesystem::remove_all(entry.path(), error);
+    }
+  }
+}
 
 std::filesystem::path UploadDirectory::path_of(const ObjectKey& key, const UploadId& upload) const {
   const std::string& id = upload.text;

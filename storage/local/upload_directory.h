@@ -16,7 +16,7 @@ namespace storage::local {
 /// writes a part shares the lock of `data`, whoever completes holds it alone. All throw Error.
 class UploadDirectory {
  public:
-  /// `objects` must outlive this.
+  /// Removes what crashes left long ago. `objects` must outlive this.
   UploadDirectory(std::filesystem::path root, ObjectDirectory& objects);
 
   UploadId create(const ObjectKey& key, const PutOptions& options);

@@ -27,7 +27,8 @@ ErrorCode code_of(const Answer& answer) {
   if (code == "XMinioStorageFull" || code == "QuotaExceeded" || status == 507) {
     return ErrorCode::no_space;
   }
-  if (answer.gave_up) return ErrorCode::unavailable;
+  const bool untrusted = answer.response.failure == http::Failure::untrusted;
+  if (answer.gave_up || untrusted) return ErrorCode::unavailable;
   if (status == 401 || status == 403) return ErrorCode::access_denied;
   return ErrorCode::rejected;
 }

@@ -45,6 +45,7 @@ bool is_transient_status(int status) {
 
 Outcome judge(const http::Response& response, std::string_view error_code) {
   if (response.failure == http::Failure::too_long) return Outcome::fail;
+  if (response.failure == http::Failure::untrusted) return Outcome::fail;
   if (response.failure != http::Failure::none) return Outcome::retry;
   const auto* const known = std::find(transient_codes.begin(), transient_codes.end(), error_code);
   if (known != transient_codes.end()) return Outcome::retry;

@@ -95,7 +95,7 @@ S3Server::~S3Server() {
 }
 
 std::string S3Server::address() const { return "127.0.0.1:" + std::to_string(port_); }
-std::string S3Server::endpoint() const { return "http://" + address(); }
+std::string S3Server::endpoint() const { return (is_tls() ? "https://" : "http://") + address(); }
 
 storage::s3::S3ObjectStore::Options S3Server::store_options() const {
   storage::s3::S3ObjectStore::Options options;
@@ -141,17 +141,19 @@ void S3Server::wait_until_ready() {
   }
 }
 
-// A server that listens but is not ready says 503; any other answer will do.
+// A server that listens but is not ready says 503; any other answer will do, and with TLS that it
+// listens.
 bool S3Server::answers() const {
   const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in to = loopback(port_);
   const std::string request = "GET /minio/health/ready HTTP/1.0\r\n\r\n";
   char answer[16] = "";  // HTTP/1.1 200
-  const bool spoke = connect(socket_fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0 &&
+  const bool connected = connect(socket_fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+  const bool spoke = connected && !is_tls() &&
                      send(socket_fd, request.data(), request.size(), MSG_NOSIGNAL) > 0 &&
                      recv(socket_fd, answer, 12, MSG_WAITALL) == 12;
   close(socket_fd);
-  return spoke && std::string(answer + 9) != "503";
+  return is_tls() ? connected : spoke && std::string(answer + 9) != "503";
 }
 
 std::string S3Server::log_tail() const {

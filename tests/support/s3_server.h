@@ -30,6 +30,8 @@ class S3Server {
   storage::s3::S3ObjectStore::Options store_options() const;
 
  protected:
+  /// Whether it speaks TLS.
+  virtual bool is_tls() const { return false; }
   /// `program` is found in $SHOEBOX_TOOLS/bin, else in ~/.cache/shoebox/bin.
   explicit S3Server(std::string program);
   virtual std::vector<std::string> arguments() const = 0;

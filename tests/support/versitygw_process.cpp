@@ -3,7 +3,10 @@
 namespace test_support {
 
 std::vector<std::string> VersitygwProcess::arguments() const {
-  return {"--quiet", "--port", address(), "posix", data_directory().string()};
+  std::vector<std::string> words = {"--quiet", "--port", address()};
+  if (is_tls()) words.insert(words.end(), {"--cert", certificate_, "--key", key_});
+  words.insert(words.end(), {"posix", data_directory().string()});
+  return words;
 }
 
 std::map<std::string, std::string> VersitygwProcess::environment() const {

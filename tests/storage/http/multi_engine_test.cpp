@@ -183,11 +183,16 @@ TEST(MultiEngine, AKeptConnectionThatDiedIsReplaced) {
 
 TEST(MultiEngine, TransfersAtOnceAreBounded) {
   Gate gate;
-  std::atomic<int> now{0};
-  std::atomic<int> most{0};
+  std::mutex mutex;
+  int now = 0;
+  int most = 0;
   ScriptedServer server([&](const ReceivedRequest&) {
-    most = std::max(most.load(), ++now);
+    {
+      std::lock_guard lock(mutex);
+      most = std::max(most, ++now);
+    }
     gate.wait();
+    std::lock_guard lock(mutex);
     --now;
     return answer(200, "", "");
   });

@@ -146,14 +146,19 @@ TEST_F(LocalObjectStoreTest, UploadIdsNameNothingElse) {
       << "of another key";
 }
 
-TEST_F(LocalObjectStoreTest, OldLeftoversOfPutsAreRemovedAtStart) {
+TEST_F(LocalObjectStoreTest, OldLeftoversAreRemovedAtStart) {
   open();
   std::ofstream(path("temporary/old")) << "x";
   std::ofstream(path("temporary/new")) << "x";
   std::filesystem::last_write_time(
       path("temporary/old"),
       std::filesystem::file_time_type::clock::now() - std::chrono::hours(48));
+  std::filesystem::create_directory(path("uploads/without-data"));
+  std::filesystem::last_write_time(
+      path("uploads/without-data"),
+      std::filesystem::file_time_type::clock::now() - std::chrono::hours(48));
   open();
+  EXPECT_FALSE(std::filesystem::exists(path("uploads/without-data")));
   EXPECT_FALSE(std::filesystem::exists(path("temporary/old")));
   EXPECT_TRUE(std::filesystem::exists(path("temporary/new")));
 }

@@ -48,6 +48,7 @@ TEST(Judge, WhatStaysFails) {
     EXPECT_EQ(judge(with_status(status), "AccessDenied"), Outcome::fail) << status;
   }
   EXPECT_EQ(judge(with_failure(Failure::too_long), ""), Outcome::fail);
+  EXPECT_EQ(judge(with_failure(Failure::untrusted), ""), Outcome::fail);
 }
 
 TEST(RetryPolicy, DelaysDoubleUpToTheLongest) {
