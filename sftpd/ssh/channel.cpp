@@ -21,7 +21,7 @@ constexpr std::size_t window_slack = std::size_t{4} << 20;
 constexpr std::size_t queue_low = std::size_t{256} << 10;
 
 /// One write to libssh: a few packets.
-constexpr std::size_t write_size_max = std::size_t{128} << 10;
+constexpr std::size_t write_size_max = std::size_t{256} << 10;
 
 constexpr std::size_t request_length_max = 32'768;
 

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 /// are exchanged, which nothing else shows.
 constexpr std::size_t unsent_max = std::size_t{1} << 20;
 /// What a channel may send before the next one's turn.
-constexpr std::size_t send_turn = std::size_t{128} << 10;
+constexpr std::size_t send_turn = std::size_t{256} << 10;
 /// libssh leaves a request that it cannot read without an answer; a client that has been silent for
 /// so long behind one waits for it in vain.
 constexpr milliseconds unanswered_max{2000};
@@ -49,8 +49,9 @@ Connection::Connection(Shared& shared, Admission::Ticket ticket, FileDescriptor 
                     .max_bytes = std::max(options_.window_max_bytes, options_.window_base_bytes),
                     .reserve = options_.reserve_memory,
                     .release = options_.release_memory,
-                    .round_trip = [this] { return round_trip(); }};
+                    .round_trip = [this] { return measured_round_trip(); }};
   starter_ = [this](const ChannelRequest& request, ByteStream& stream) {
+    round_trip_.answered(Clock::now());
     return options_.program_factory(*login_phase_->login(), info_, request, stream);
   };
 }
@@ -99,7 +100,7 @@ void Connection::start_session() {
   }
   ssh_set_counters(session_.get(), &socket_counter_, &packet_counter_);
   login_phase_ = std::make_unique<LoginPhase>(
-      session_.get(), options_, info_, shared_.authenticator,
+      session_.get(), options_, info_, round_trip_, shared_.authenticator,
       [this](storage::Future<auth::LoginResult> answer) { return await(std::move(answer)); },
       [this] { return open_channel(); });
 }
@@ -176,6 +177,7 @@ auth::LoginResult Connection::await(storage::Future<auth::LoginResult> answer) {
 // Once logged in.
 
 ssh_channel Connection::open_channel() {
+  round_trip_.answered(Clock::now());
   if (channels_.size() + opened_channels_.size() >= static_cast<std::size_t>(options_.channels_max)) {
     log::warning("channel refused",
                  {{"conn", info_.connection_id}, {"reason", "too many channels"}});
@@ -186,6 +188,7 @@ ssh_channel Connection::open_channel() {
   opened_channels_.push_back(
       std::make_unique<Channel>(made, wake_, window_limits_, starter_));
   active_ = Clock::now();
+  round_trip_.asked(active_);
   return made;
 }
 
@@ -290,13 +293,13 @@ bool Connection::is_idle_too_long() {
   return now - active_ >= options_.idle_timeout;
 }
 
-std::chrono::microseconds Connection::round_trip() const {
-  tcp_info measured{};
-  socklen_t length = sizeof measured;
-  if (::getsockopt(ssh_get_fd(session_.get()), IPPROTO_TCP, TCP_INFO, &measured, &length) != 0) {
-    return std::chrono::microseconds{0};
+std::chrono::microseconds Connection::measured_round_trip() const {
+  tcp_info tcp{};
+  socklen_t length = sizeof tcp;
+  if (::getsockopt(ssh_get_fd(session_.get()), IPPROTO_TCP, TCP_INFO, &tcp, &length) != 0) {
+    return round_trip_.value();
   }
-  return std::chrono::microseconds{measured.tcpi_rtt};
+  return std::max(round_trip_.value(), std::chrono::microseconds{tcp.tcpi_rtt});
 }
 
 // The session.

@@ -16,6 +16,7 @@
 #include "sftpd/ssh/handles.h"
 #include "sftpd/ssh/login_phase.h"
 #include "sftpd/ssh/receive_window.h"
+#include "sftpd/ssh/round_trip.h"
 #include "sftpd/ssh/server.h"
 #include "sftpd/ssh/wake.h"
 
@@ -63,7 +64,7 @@ class Connection {
   bool peer_is_quiet_too_long();
   bool is_idle_too_long();
   auth::LoginResult await(storage::Future<auth::LoginResult> answer);
-  std::chrono::microseconds round_trip() const;
+  std::chrono::microseconds measured_round_trip() const;
   void end(const char* reason);
   void close_down();
 
@@ -83,6 +84,7 @@ class Connection {
   ssh_counter_struct packet_counter_{};
   const char* end_reason_ = nullptr;
 
+  RoundTrip round_trip_;
   ReceiveWindow::Limits window_limits_;
   Channel::Starter starter_;
   std::vector<std::unique_ptr<Channel>> opened_channels_;  ///< by libssh's callback, since the last turn

@@ -62,6 +62,7 @@ struct LoginPhase::Callbacks {
     try {
       LoginPhase& phase = self(userdata);
       ++phase.requests_;
+      phase.round_trip_.answered(RoundTrip::Clock::now());
       if (phase.login_ || phase.tries_used_up()) return SSH_AUTH_DENIED;
       return how(phase);
     } catch (const std::exception& failure) {
@@ -126,11 +127,12 @@ struct LoginPhase::Callbacks {
 };
 
 LoginPhase::LoginPhase(ssh_session session, const ServerOptions& options, SessionInfo& info,
-                       auth::Authenticator& authenticator, Await await,
+                       RoundTrip& round_trip, auth::Authenticator& authenticator, Await await,
                        std::function<ssh_channel()> open_channel)
     : session_(session),
       options_(options),
       info_(info),
+      round_trip_(round_trip),
       authenticator_(authenticator),
       await_(std::move(await)),
       open_channel_(std::move(open_channel)) {
@@ -153,6 +155,7 @@ bool LoginPhase::tries_used_up() const {
 
 void LoginPhase::begin() {
   begun_ = true;
+  round_trip_.asked(RoundTrip::Clock::now());
   info_.client_version = client_version_of(session_);
   info_.symlink_link_first =
       puts_symlink_link_first(info_.client_version, options_.version_banner);
@@ -218,6 +221,7 @@ int LoginPhase::conclude(const char* user, const char* method, const std::string
     return SSH_AUTH_DENIED;
   }
   login_ = result.login;
+  round_trip_.asked(RoundTrip::Clock::now());
   log::info("login", {{"conn", info_.connection_id},
                       {"user", login_->name},
                       {"address", info_.peer_address},

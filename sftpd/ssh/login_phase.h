@@ -10,6 +10,7 @@
 
 #include "sftpd/auth/authenticator.h"
 #include "sftpd/auth/login.h"
+#include "sftpd/ssh/round_trip.h"
 #include "sftpd/ssh/server.h"
 
 namespace sftpd::ssh {
@@ -23,10 +24,11 @@ class LoginPhase {
  public:
   using Await = std::function<auth::LoginResult(storage::Future<auth::LoginResult>)>;
 
-  /// All given must outlive it; notes the client's version in `info`. Registers its callbacks with the session, `open_channel` among them:
+  /// All given must outlive it; notes the client's version in `info` and when it
+  /// answers in `round_trip`. Registers its callbacks with the session, `open_channel` among them:
   /// it must live as long as the session.
   LoginPhase(ssh_session session, const ServerOptions& options, SessionInfo& info,
-             auth::Authenticator& authenticator, Await await,
+             RoundTrip& round_trip, auth::Authenticator& authenticator, Await await,
              std::function<ssh_channel()> open_channel);
   LoginPhase(const LoginPhase&) = delete;
   LoginPhase& operator=(const LoginPhase&) = delete;
@@ -58,6 +60,7 @@ class LoginPhase {
   ssh_session session_;
   const ServerOptions& options_;
   SessionInfo& info_;
+  RoundTrip& round_trip_;
   auth::Authenticator& authenticator_;
   Await await_;
   std::function<ssh_channel()> open_channel_;

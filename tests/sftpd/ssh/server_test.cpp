@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <future>
@@ -104,6 +106,29 @@ TEST(Listener, AnAddressInUseIsAClearError) {
   } catch (const std::runtime_error& failure) {
     EXPECT_THAT(failure.what(), HasSubstr("in use"));
   }
+}
+
+/// In a process of its own, where descriptor 3 is free.
+[[noreturn]] void take_what_systemd_gave() {
+  const auto made = listen_on("127.0.0.1:0");
+  ::dup2(made.at(0).socket.number(), 3);
+  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+  ::setenv("LISTEN_FDS", "1", 1);
+  const auto taken = take_systemd_sockets();
+  const bool right = taken.size() == 1 && taken[0].socket.number() == 3 &&
+                     taken[0].port == made[0].port && ::getenv("LISTEN_FDS") == nullptr &&
+                     take_systemd_sockets().empty();
+  ::_exit(right ? 0 : 1);
+}
+
+TEST(Listener, TakesSystemdsSocketsOnce) {
+  EXPECT_EXIT(take_what_systemd_gave(), ::testing::ExitedWithCode(0), "");
+}
+
+TEST(Listener, SocketsForAnotherProcessAreNotOurs) {
+  ::setenv("LISTEN_PID", "1", 1);
+  ::setenv("LISTEN_FDS", "1", 1);
+  EXPECT_TRUE(take_systemd_sockets().empty());
 }
 
 }  // namespace
