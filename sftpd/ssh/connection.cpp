@@ -64,14 +64,12 @@ void Connection::stop() noexcept {
 }
 
 void Connection::run() noexcept {
-  log::info("connection opened",
-            {{"conn", info_.connection_id}, {"address", info_.peer_address}});
+  log::info("connection opened", {{"conn", info_.connection_id}, {"address", info_.peer_address}});
   if (options_.observer != nullptr) options_.observer->connection_opened();
   try {
     serve();
   } catch (const std::exception& failure) {
-    log::error("connection failed",
-               {{"conn", info_.connection_id}, {"reason", failure.what()}});
+    log::error("connection failed", {{"conn", info_.connection_id}, {"reason", failure.what()}});
     end("failed");
   }
   close_down();
@@ -92,8 +90,7 @@ void Connection::start_session() {
   set_limits_of_session();
   {
     std::lock_guard lock(shared_.bind_mutex);
-    const int accepted =
-        ssh_bind_accept_fd(shared_.bind.get(), session_.get(), socket_.number());
+    const int accepted = ssh_bind_accept_fd(shared_.bind.get(), session_.get(), socket_.number());
     // From the moment it knows the descriptor, the session closes it.
     if (ssh_get_fd(session_.get()) == socket_.number()) socket_.release();
     if (accepted != SSH_OK) throw std::runtime_error(ssh_get_error(shared_.bind.get()));
@@ -131,7 +128,8 @@ bool Connection::log_in() {
       end("no login in time");
       break;
     }
-    const auto turn = unanswered_since_ == Clock::time_point{} ? left : std::min(left, unanswered_max);
+    const auto turn =
+        unanswered_since_ == Clock::time_point{} ? left : std::min(left, unanswered_max);
     if (!poll(static_cast<int>(std::min(turn, turn_max).count()))) break;
     if (login_phase_->login()) break;
     if (login_phase_->tries_used_up()) end("too many tries");
@@ -141,8 +139,8 @@ bool Connection::log_in() {
 }
 
 /// libssh answers nothing to a publickey request with a key it cannot read, a signature that is
-/// wrong or one with SHA-1; the client would wait until the deadline. Such a packet shows only in the
-/// counters: it came in, no callback was called, and nothing went out.
+/// wrong or one with SHA-1; the client would wait until the deadline. Such a packet shows only in
+/// the counters: it came in, no callback was called, and nothing went out.
 void Connection::watch_for_unanswered() {
   const auto came = packet_counter_.in_bytes - bytes_in_seen_;
   const bool answered = login_phase_->requests() != requests_seen_ ||
@@ -178,15 +176,15 @@ auth::LoginResult Connection::await(storage::Future<auth::LoginResult> answer) {
 
 ssh_channel Connection::open_channel() {
   round_trip_.answered(Clock::now());
-  if (channels_.size() + opened_channels_.size() >= static_cast<std::size_t>(options_.channels_max)) {
+  if (channels_.size() + opened_channels_.size() >=
+      static_cast<std::size_t>(options_.channels_max)) {
     log::warning("channel refused",
                  {{"conn", info_.connection_id}, {"reason", "too many channels"}});
     return nullptr;
   }
   ssh_channel made = ssh_channel_new(session_.get());
   if (made == nullptr) return nullptr;
-  opened_channels_.push_back(
-      std::make_unique<Channel>(made, wake_, window_limits_, starter_));
+  opened_channels_.push_back(std::make_unique<Channel>(made, wake_, window_limits_, starter_));
   active_ = Clock::now();
   round_trip_.asked(active_);
   return made;
@@ -221,8 +219,8 @@ bool Connection::step_channels() {
                      [](const auto& channel) { return channel->needs_step(); });
 }
 
-/// Gives libssh what it can take now, the channels in turn. True if some of it was taken and there is
-/// more: a channel whose output has sunk wants to be stepped before the next poll.
+/// Gives libssh what it can take now, the channels in turn. True if some of it was taken and there
+/// is more: a channel whose output has sunk wants to be stepped before the next poll.
 bool Connection::send_output() {
   if (channels_.empty()) return false;
   if (socket_counter_.out_bytes != output_seen_) {

@@ -87,7 +87,8 @@ class Connection {
   RoundTrip round_trip_;
   ReceiveWindow::Limits window_limits_;
   Channel::Starter starter_;
-  std::vector<std::unique_ptr<Channel>> opened_channels_;  ///< by libssh's callback, since the last turn
+  std::vector<std::unique_ptr<Channel>>
+      opened_channels_;  ///< by libssh's callback, since the last turn
   std::vector<std::unique_ptr<Channel>> channels_;
   std::size_t first_to_send_ = 0;
   std::uint64_t output_seen_ = 0;  ///< socket_counter_.out_bytes when send_budget_ was filled

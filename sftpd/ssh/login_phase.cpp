@@ -122,7 +122,7 @@ struct LoginPhase::Callbacks {
       return 1;
     }
     return decide(userdata, [&](LoginPhase& phase) { return phase.interactive(message); }) == 0 ? 0
-                                                                                              : 1;
+                                                                                                : 1;
   }
 };
 
@@ -145,8 +145,8 @@ LoginPhase::LoginPhase(ssh_session session, const ServerOptions& options, Sessio
   ssh_callbacks_init(&callbacks_);
   ssh_set_server_callbacks(session_, &callbacks_);
   ssh_set_message_callback(session_, Callbacks::message, this);
-  ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY | SSH_AUTH_METHOD_PASSWORD |
-                                     SSH_AUTH_METHOD_INTERACTIVE);
+  ssh_set_auth_methods(
+      session_, SSH_AUTH_METHOD_PUBLICKEY | SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_INTERACTIVE);
 }
 
 bool LoginPhase::tries_used_up() const {
@@ -157,8 +157,7 @@ void LoginPhase::begin() {
   begun_ = true;
   round_trip_.asked(RoundTrip::Clock::now());
   info_.client_version = client_version_of(session_);
-  info_.symlink_link_first =
-      puts_symlink_link_first(info_.client_version, options_.version_banner);
+  info_.symlink_link_first = puts_symlink_link_first(info_.client_version, options_.version_banner);
 }
 
 int LoginPhase::password(const char* user, const char* text, const char* method) {
@@ -174,8 +173,7 @@ int LoginPhase::public_key(const char* user, ssh_key key, bool verified) {
     refuse(user, "publickey", "", auth::Refusal::key_type);
     return SSH_AUTH_DENIED;
   }
-  const auto result =
-      await_(authenticator_.check_key(user, described.type, described.blob_base64));
+  const auto result = await_(authenticator_.check_key(user, described.type, described.blob_base64));
   if (verified) {
     if (!result.login) ++key_tries_;
     return conclude(user, "publickey", described.fingerprint, result);

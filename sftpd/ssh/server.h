@@ -67,9 +67,9 @@ struct ServerOptions {
   int keepalives_unanswered_max = 4;                     ///< then the peer is taken for dead
 
   int connections_max = 4096;
-  int unauthenticated_max = 128;  ///< more are closed at once
+  int unauthenticated_max = 128;             ///< more are closed at once
   int unauthenticated_per_network_max = 64;  ///< some clients open 32 connections at a time
-  int channels_max = 64;  ///< of one connection
+  int channels_max = 64;                     ///< of one connection
   int password_tries_max = 6;
   int key_tries_max = 40;
 

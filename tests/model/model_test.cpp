@@ -62,8 +62,7 @@ TEST(Model, MemoryStoreWithEqualParts) {
 
 TEST(Model, MemoryStoreDiscardingLostUploads) {
   test_support::MemoryObjectStore store(small_parts());
-  run(store, store,
-      {.seed = seed() + 2, .interrupted = FileSystem::InterruptedUploads::discard});
+  run(store, store, {.seed = seed() + 2, .interrupted = FileSystem::InterruptedUploads::discard});
 }
 
 TEST(Model, LocalStore) {

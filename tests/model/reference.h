@@ -14,8 +14,8 @@ struct File {
   std::string committed;  ///< what everybody else sees
   int writers = 0;
   bool has_name = true;
-  /// Since an operation failed: what it may contain once all its writers are gone. A failed file may
-  /// fail again at any operation, but what succeeds is right.
+  /// Since an operation failed: what it may contain once all its writers are gone. A failed file
+  /// may fail again at any operation, but what succeeds is right.
   bool failed = false;
   std::set<std::string> may_contain;
 

@@ -70,10 +70,10 @@ void Run::step() {
     void (Run::*operation)();
   };
   static constexpr Weighted operations[] = {
-      {10, &Run::open},        {40, &Run::write},  {20, &Run::read},  {4, &Run::resize},
-      {1, &Run::resize_by_path}, {4, &Run::sync},  {7, &Run::close},  {2, &Run::drop},
-      {2, &Run::rename},       {2, &Run::rename_over}, {2, &Run::remove}, {2, &Run::copy},
-      {4, &Run::look},         {1, &Run::destage},
+      {10, &Run::open},          {40, &Run::write},      {20, &Run::read},  {4, &Run::resize},
+      {1, &Run::resize_by_path}, {4, &Run::sync},        {7, &Run::close},  {2, &Run::drop},
+      {2, &Run::rename},         {2, &Run::rename_over}, {2, &Run::remove}, {2, &Run::copy},
+      {4, &Run::look},           {1, &Run::destage},
   };
   ++count_;
   if (one_in(400)) return restart();
@@ -85,7 +85,8 @@ void Run::step() {
   }
 }
 
-// --- Operations ------------------------------------------------------------------------------------
+// --- Operations
+// ------------------------------------------------------------------------------------
 
 void Run::open() {
   if (handles_.size() >= handles_max) return close();
@@ -148,8 +149,7 @@ void Run::write() {
     offset = at + bytes.size();
   }
   note("write " + name_of(handle->file) + text);
-  expect(file.failed || options_.may_fail ||
-             handle->handle->attributes().size == file.live.size(),
+  expect(file.failed || options_.may_fail || handle->handle->attributes().size == file.live.size(),
          "the size is not live");
   const bool all_written = succeeds([&] {
     for (auto& answer : answers) answer.get();
@@ -167,8 +167,8 @@ void Run::read() {
        std::to_string(length));
   std::string found;
   const bool came = succeeds([&] {
-    found = std::string(
-        handle->handle->read(offset, static_cast<std::uint32_t>(length)).get().text());
+    found =
+        std::string(handle->handle->read(offset, static_cast<std::uint32_t>(length)).get().text());
   });
   if (!came) return handle->file->fail();
   check_content(found, file.range(offset, length), "read");
@@ -369,7 +369,8 @@ void Run::restart() {
   check_all();
 }
 
-// --- Checks ----------------------------------------------------------------------------------------
+// --- Checks
+// ----------------------------------------------------------------------------------------
 
 std::string Run::some_bytes(std::size_t size) {
   std::string bytes(size, '\0');
@@ -439,9 +440,7 @@ void Run::check_content(const std::string& found, const std::string& expected,
 /// Waits for what was asked of the file before.
 void Run::settle(const FilePtr& file) {
   if (file->has_name) {
-    succeeds([&] {
-      vfs_->set_attributes(name_of(file), {.atime = 1}, Vfs::Links::follow).get();
-    });
+    succeeds([&] { vfs_->set_attributes(name_of(file), {.atime = 1}, Vfs::Links::follow).get(); });
   }
 }
 
@@ -493,9 +492,8 @@ void Run::finish() {
     vfs_->remove_file(names_.begin()->first);
     names_.erase(names_.begin());
   }
-  const auto usage = scratch_.database().query([&](metadata::Transaction& tx) {
-    return metadata::Accounts(tx).usage(identity_.account);
-  });
+  const auto usage = scratch_.database().query(
+      [&](metadata::Transaction& tx) { return metadata::Accounts(tx).usage(identity_.account); });
   expect(usage.used_bytes == 0, "bytes are left in the quota");
   vfs_ = nullptr;
   files_ = nullptr;

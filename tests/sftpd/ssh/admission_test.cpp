@@ -8,8 +8,8 @@ namespace sftpd::ssh {
 namespace {
 
 TEST(Admission, PlacesAreGivenBack) {
-  Admission admission({.connections_max = 2, .unauthenticated_max = 2,
-                       .unauthenticated_per_network_max = 2});
+  Admission admission(
+      {.connections_max = 2, .unauthenticated_max = 2, .unauthenticated_per_network_max = 2});
   auto first = admission.admit("192.0.2.1");
   {
     auto second = admission.admit("192.0.2.1");
@@ -22,8 +22,8 @@ TEST(Admission, PlacesAreGivenBack) {
 }
 
 TEST(Admission, WhoIsLoggedInCountsOnlyAsAConnection) {
-  Admission admission({.connections_max = 3, .unauthenticated_max = 1,
-                       .unauthenticated_per_network_max = 1});
+  Admission admission(
+      {.connections_max = 3, .unauthenticated_max = 1, .unauthenticated_per_network_max = 1});
   std::vector<Admission::Ticket> inside;
   for (int i = 0; i < 3; ++i) {
     auto ticket = admission.admit("192.0.2.1");
@@ -37,8 +37,8 @@ TEST(Admission, WhoIsLoggedInCountsOnlyAsAConnection) {
 }
 
 TEST(Admission, OneNetworkCannotTakeAllPlaces) {
-  Admission admission({.connections_max = 10, .unauthenticated_max = 4,
-                       .unauthenticated_per_network_max = 2});
+  Admission admission(
+      {.connections_max = 10, .unauthenticated_max = 4, .unauthenticated_per_network_max = 2});
   auto a = admission.admit("2001:db8::1");
   auto b = admission.admit("2001:db8::2");
   EXPECT_FALSE(admission.admit("2001:db8::3"));

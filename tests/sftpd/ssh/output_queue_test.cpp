@@ -44,7 +44,8 @@ TEST(OutputQueue, AnyPiecesMakeTheSameWhole) {
     std::string expected;
     std::string got;
     for (int i = 0; i < 300; ++i) {
-      const std::string text(static_cast<std::size_t>(i * 37 % 9000), static_cast<char>('a' + i % 26));
+      const std::string text(static_cast<std::size_t>(i * 37 % 9000),
+                             static_cast<char>('a' + i % 26));
       queue.push(Stream::output, bytes_of(text));
       expected += text;
       if (i % 3 == 0 && !queue.empty()) {
