@@ -155,6 +155,8 @@ ProgramOptions options_from(const Settings& settings) {
 admin::Options admin_options(const ProgramOptions& options) {
   admin::Options result;
   result.backends = options.backends;
+  // A person waits: a server that is away is said to be away soon.
+  result.backends.database.outage_max = std::chrono::seconds{3};
   result.key_prefix = options.files.key_prefix;
   result.collect = options.jobs.collect;
   result.checks = {

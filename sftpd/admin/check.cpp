@@ -8,9 +8,17 @@ namespace sftpd::admin {
 namespace {
 
 std::string check_database(Context& context) {
-  const auto pending = metadata::pending(context.backends().database());
-  if (pending.empty()) return "answers, its tables are up to date";
-  return fmt::format("answers; {} migrations will run at the next start", pending.size());
+  try {
+    const auto pending = metadata::pending(context.backends().database());
+    if (pending.empty()) return "answers, its tables are up to date";
+    return fmt::format("answers; {} migrations will run at the next start", pending.size());
+  } catch (const metadata::Error& error) {
+    if (error.code() != metadata::ErrorCode::unavailable) throw;
+    throw Failure(fmt::format(
+        "{}: see that PostgreSQL runs there and lets this user in, and that 'database' names the "
+        "right host, port, user and database",
+        error.what()));
+  }
 }
 
 /// The store's own check has several steps; the first that failed says why.
