@@ -333,6 +333,8 @@ void Connection::close_down() {
     ssh_session_set_disconnect_message(session_.get(), reason);
     ssh_disconnect(session_.get());
   }
+  // ssh_event_free() forgets what ssh_event_add_fd() allocated for a descriptor.
+  if (event_) ssh_event_remove_fd(event_.get(), wake_->descriptor());
   event_.reset();
   session_.reset();
   const std::chrono::duration<double> lasted = Clock::now() - opened_;
