@@ -85,7 +85,7 @@ void OpenFile::drop_writer(const OpenFlags& flags) {
 /// the file ends.
 void OpenFile::keep_prefix() {
   std::lock_guard lock(mutex_);
-  if (!stream_ || writers_ > 1) return;
+  if (!stream_ || writers_ > 1 || orphaned_) return;
   const std::uint64_t end = stream_->end();
   if (end >= size_) return;
   for (const auto& piece : content_.pieces(end, size_ - end)) {
