@@ -76,6 +76,7 @@ class Run {
                      const std::string& what);
   /// A writer of the file is gone: what failed shows what it left.
   void writer_left(const FilePtr& file);
+  void keep_prefix(const FilePtr& file);
   void settle(const FilePtr& file);
   void check_all();
   void start();

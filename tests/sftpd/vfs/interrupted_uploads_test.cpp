@@ -96,10 +96,11 @@ TEST_F(InterruptedUploadTest, TheReceivedPrefixBecomesTheFile) {
 TEST_F(InterruptedUploadTest, ItIsResumed) {
   upload_and_die("", "file", {"0:350000"});
   process->finish_interrupted_uploads();
-  const auto handle = tree->open_file("file", {.write = true}, {});
+  auto handle = tree->open_file("file", {.write = true}, {});
   const auto size = handle->attributes().size;
   write_all(*handle, uploaded().substr(size, 1'000'000), size);
   handle->close().get();
+  handle = nullptr;
   EXPECT_EQ(content_of("file"), uploaded().substr(0, size + 1'000'000));
   EXPECT_FALSE(node("file").incomplete);
 }
@@ -163,7 +164,7 @@ TEST_F(InterruptedUploadTest, ARenamedFileGetsItsBytes) {
 }
 
 TEST_F(InterruptedUploadTest, OnesOwnRunningUploadIsLeftAlone) {
-  const auto handle = tree->open_file("file", {.write = true, .create = true}, {});
+  auto handle = tree->open_file("file", {.write = true, .create = true}, {});
   write_all(*handle, noise(300 * kib));
   handle->sync().get();
   write_all(*handle, noise(300 * kib, 2), 300 * kib);
@@ -172,6 +173,7 @@ TEST_F(InterruptedUploadTest, OnesOwnRunningUploadIsLeftAlone) {
       " WHERE state = 'staging'");
   EXPECT_EQ(process->finish_interrupted_uploads(), 0);
   handle->close().get();
+  handle = nullptr;
   EXPECT_EQ(content_of("file"), noise(300 * kib) + noise(300 * kib, 2));
 }
 

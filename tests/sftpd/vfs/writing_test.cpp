@@ -157,11 +157,12 @@ TEST_F(WritingTest, TruncatesWhatStreams) {
 }
 
 TEST_F(WritingTest, TruncatesToNothingAndStartsOver) {
-  const auto handle = create("file");
+  auto handle = create("file");
   write(*handle, 0, noise(200 * kib));
   handle->set_attributes({.size = 0}).get();
   write(*handle, 0, noise(100 * kib, 2));
   handle->close().get();
+  handle = nullptr;
   EXPECT_EQ(read("file"), noise(100 * kib, 2));
   drain();
   EXPECT_EQ(live_objects(), 1);
