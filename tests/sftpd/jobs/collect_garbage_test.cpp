@@ -36,9 +36,14 @@ class CollectGarbage : public testing::Test {
     database().transact([&](Transaction& tx) { Objects(tx).discard(account_, {id}); });
   }
 
+  static storage::PutOptions options(const std::string& oid) {
+    storage::PutOptions options;
+    options.user_metadata["oid"] = oid;
+    return options;
+  }
+
   void put(const std::string& key) {
-    store_.put({key}, storage::Payload::copy_of("content"), {.user_metadata = {{"oid", key}}})
-        .get();
+    store_.put({key}, storage::Payload::copy_of("content"), options(key)).get();
   }
 
   Progress collect() { return collect_garbage(database(), failing_, options_, {}); }
@@ -72,7 +77,7 @@ TEST_F(CollectGarbage, WhatIsBeingUploadedIsLeftAlone) {
 
 TEST_F(CollectGarbage, AnEndedLeaseIsCollectedWithItsUploads) {
   reserve("v1/aa/1", seconds{-10});
-  store_.create_upload({"v1/aa/1"}, {.user_metadata = {{"oid", "1"}}}).get();
+  store_.create_upload({"v1/aa/1"}, options("1")).get();
   EXPECT_EQ(collect().done, 1);
   EXPECT_EQ(store_.upload_count(), 0U);
 }
