@@ -1,5 +1,8 @@
 #include "sftpd/admin/commands.h"
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <utility>
 #include <vector>
 
