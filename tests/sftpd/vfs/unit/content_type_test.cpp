@@ -15,7 +15,7 @@ std::string detect(ContentType& type, const std::string& head) {
 
 TEST(ContentType, KnowsWhatPeopleKeep) {
   ContentType type;
-  EXPECT_EQ(detect(type, std::string("\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", 22)),
+  EXPECT_EQ(detect(type, std::string("\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", 20)),
             "image/jpeg");
   EXPECT_EQ(
       detect(type, std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0", 29)),
