@@ -120,9 +120,8 @@ TEST_F(InterruptedUploadTest, AnAppendGoesBehindWhatWasThere) {
   EXPECT_EQ(content_of("file"), uploaded().substr(0, 100'000 + 5 * 64 * kib));
 }
 
-TEST_F(InterruptedUploadTest, SeveralObjectsThatFollowEachOtherAreThePrefix) {
-  // The second range is too far ahead for the window: the first object is finished for it, and what
-  // comes then begins another one.
+TEST_F(InterruptedUploadTest, BytesFarAheadDoNotEndThePrefix) {
+  // The second range is too far ahead for the window: it is an edit, and the stream goes on.
   upload_and_die("", "file", {"0:200000", "2000000:1000", "200000:300000"});
   process->finish_interrupted_uploads();
   const std::string content = content_of("file");
