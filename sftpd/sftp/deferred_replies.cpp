@@ -37,6 +37,7 @@ void DeferredReplies::add(Question question, Deferred deferred) {
   const std::uint64_t key = next_key_++;
   read_bytes_ += deferred.read_bytes;
   write_bytes_ += deferred.write_bytes;
+  if (deferred.moves_names) ++moving_;
   const auto place = waiting_.emplace(key, Ready{std::move(question), std::move(deferred)}).first;
   place->second.deferred.on_ready([completions = completions_, key] { completions->add(key); });
 }
@@ -47,6 +48,7 @@ std::optional<DeferredReplies::Ready> DeferredReplies::take_ready() {
   auto entry = waiting_.extract(*key);
   read_bytes_ -= entry.mapped().deferred.read_bytes;
   write_bytes_ -= entry.mapped().deferred.write_bytes;
+  if (entry.mapped().deferred.moves_names) --moving_;
   return std::move(entry.mapped());
 }
 

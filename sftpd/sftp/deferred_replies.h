@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,6 +40,7 @@ class DeferredReplies {
   /// Of all that were added and not taken.
   std::uint64_t read_bytes() const { return read_bytes_; }
   std::uint64_t write_bytes() const { return write_bytes_; }
+  bool names_are_moving() const { return moving_ != 0; }
 
  private:
   /// Survives the session in the callbacks of the futures.
@@ -49,6 +51,7 @@ class DeferredReplies {
   std::uint64_t next_key_ = 0;
   std::uint64_t read_bytes_ = 0;
   std::uint64_t write_bytes_ = 0;
+  std::size_t moving_ = 0;
 };
 
 }  // namespace sftpd::sftp

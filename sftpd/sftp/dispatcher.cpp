@@ -104,7 +104,7 @@ void Dispatcher::send_ready_replies() {
 
 bool Dispatcher::full() const {
   const Options& options = session_.options;
-  return deferred_.size() >= options.deferred_max ||
+  return deferred_.names_are_moving() || deferred_.size() >= options.deferred_max ||
          deferred_.read_bytes() >= options.deferred_read_bytes_max ||
          deferred_.write_bytes() >= options.deferred_write_bytes_max ||
          stream_.queued_bytes() > options.queued_bytes_max;

@@ -26,7 +26,7 @@ class Dispatcher {
   /// Sends the replies that have become ready, until too much is queued to the client.
   void send_ready_replies();
 
-  /// As many requests are under way, or bytes on their way, as may be.
+  /// As many requests are under way, or bytes on their way, as may be, or one that moves names.
   bool full() const;
   /// Every request is answered.
   bool idle() const { return deferred_.size() == 0; }

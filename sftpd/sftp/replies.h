@@ -67,6 +67,8 @@ class Deferred {
 
   std::uint64_t read_bytes = 0;   ///< may become this much DATA
   std::uint64_t write_bytes = 0;  ///< holds back this much of a WRITE
+  /// It changes what paths mean: no later request of the session is run before it is done.
+  bool moves_names = false;
 
  private:
   struct Pending {

@@ -211,6 +211,22 @@ def test_restic_renames_behind_the_close(raw, remote):
     assert raw.get(final) == content(900_000)
 
 
+def test_nothing_overtakes_a_posix_rename(raw, remote):
+    raw.put(f"{remote}/target", b"old")
+    handle = raw.open(f"{remote}/source", NEW)
+    *_, renamed, seen, gone, again, opened = answers(
+        raw, *writes(handle, content(9_000_000)),
+        (EXTENDED, "posix-rename@openssh.com", f"{remote}/source", f"{remote}/target"),
+        (STAT, f"{remote}/target"), (LSTAT, f"{remote}/source"),
+        (RENAME, f"{remote}/target", f"{remote}/moved"), (OPEN, f"{remote}/moved", F_READ, Attrs()))
+    renamed.ok()
+    assert seen.ok().size == 9_000_000 and gone.code == NO_SUCH_FILE
+    again.ok()
+    raw.close(opened.ok())
+    raw.close(handle)
+    assert raw.get(f"{remote}/moved") == content(9_000_000)
+
+
 def test_winscp_filepart_replaces_the_old_file(raw, remote):
     old, part = f"{remote}/film.mov", f"{remote}/film.mov.filepart"
     raw.put(old, b"old content")

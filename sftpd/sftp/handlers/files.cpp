@@ -79,7 +79,9 @@ Reply handle_rename(Session& session, const RenameRequest& request) {
 }
 
 Reply handle_posix_rename(Session& session, const RenameRequest& request) {
-  return ok_when(session.files->rename_over(request.path, request.new_path));
+  Deferred reply = ok_when(session.files->rename_over(request.path, request.new_path));
+  reply.moves_names = true;
+  return reply;
 }
 
 Reply handle_fsync(Session& session, const HandleRequest& request) {

@@ -54,6 +54,15 @@ Reply write_later(Session&, const WriteRequest& request) {
   return reply;
 }
 
+Reply rename_later(Session&, const RenameRequest&) {
+  promises.emplace_back();
+  Deferred reply(promises.back().future(), [](const storage::Payload&) -> Answer {
+    return Status{SSH_FX_OK, {}};
+  });
+  reply.moves_names = true;
+  return reply;
+}
+
 template <auto handle>
 Reply without_handles(Session& session, PacketReader& reader) {
   return []<class Request>(Session& s, PacketReader& r, Reply (*h)(Session&, const Request&)) {
@@ -66,6 +75,7 @@ constexpr Operation injected[] = {
     {SSH_FXP_REMOVE, "remove", answer<remove_fails>, Access::writes},
     {SSH_FXP_READ, "read", without_handles<read_later>, Access::reads},
     {SSH_FXP_WRITE, "write", without_handles<write_later>, Access::reads},
+    {SSH_FXP_RENAME, "rename", answer<rename_later>, Access::writes},
 };
 
 class Dispatching : public ::testing::Test {
@@ -248,6 +258,17 @@ TEST_F(Dispatching, IsFullAtEachOfItsBounds) {
   EXPECT_FALSE(dispatcher_->full());
   handle(wire::packet(SSH_FXP_WRITE, u32(5) + text("h") + u64(0) + text("ten bytes!")));
   EXPECT_TRUE(dispatcher_->full());
+}
+
+TEST_F(Dispatching, NothingOvertakesARequestThatMovesNames) {
+  start();
+  handle(wire::packet(SSH_FXP_RENAME, u32(1) + text("a") + text("b")));
+  EXPECT_TRUE(dispatcher_->full());
+  promises[0].set_value(storage::Payload());
+  EXPECT_TRUE(dispatcher_->full());
+  dispatcher_->send_ready_replies();
+  EXPECT_FALSE(dispatcher_->full());
+  EXPECT_EQ(replies().size(), 1U);
 }
 
 TEST_F(Dispatching, RepliesWaitWhileTheClientDoesNotFetchThem) {
