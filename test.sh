@@ -101,7 +101,7 @@ run_fuzzers() {
 }
 
 # The threads of the store and of the file system; the other rooms' threads meet in these two.
-tsan_programs="storage_tests storage_server_tests sftpd_vfs_tests sftpd_jobs_tests"
+tsan_programs="storage_tests storage_server_tests vfs_unit_tests vfs_tests model_tests sftpd_jobs_tests"
 run_tsan() {
   local program
   for program in $tsan_programs; do

@@ -74,7 +74,8 @@ storage::Future<void> FileHandle::copy_to(std::uint64_t offset, std::uint64_t le
   if (!flags_.read || !target.flags_.write) {
     return failed<void>(ErrorCode::bad_handle, "not open for copying");
   }
-  if (offset > file_size_max - length || target_offset > file_size_max - length) {
+  if (length > file_size_max || offset > file_size_max - length ||
+      target_offset > file_size_max - length) {
     return failed<void>(ErrorCode::bad_argument, "beyond the largest file");
   }
   return target.file_->copy_from(file_, offset, length, target_offset);
