@@ -89,7 +89,8 @@ TEST(HostilePeers, HttpIsNotSsh) {
   RawPeer peer(server.port());
   peer.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
   // It is sent away at once, with our banner or, if it was faster, without.
-  EXPECT_THAT(peer.read_all(), testing::AnyOf(testing::IsEmpty(), StartsWith("SSH-2.0-Shoebox")));
+  EXPECT_THAT(peer.read_all(),
+              ::testing::AnyOf(::testing::IsEmpty(), StartsWith("SSH-2.0-Shoebox")));
   EXPECT_EQ(run(server.ssh("exit 0")).status, 0);
 }
 
