@@ -22,7 +22,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   return value ? std::strtoull(value, nullptr, 10) : otherwise;
 }
 
-std::uint64_t operations() { return from_environment("SHOEBOX_MODEL_OPS", 6000); }
+std::uint64_t operations() { return from_environment("SHOEBOX_MODEL_OPS", 1000); }
 std::uint64_t seed() { return from_environment("SHOEBOX_MODEL_SEED", 20'260'101); }
 
 storage::Limits small_parts() {
