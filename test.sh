@@ -33,7 +33,7 @@ cache=${SHOEBOX_CACHE:-$HOME/.cache/shoebox}
 export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_BASEDIR=$sources CCACHE_NOHASHDIR=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$sources/tests/leaks_of_libraries.supp
-export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$sources/tests/races_of_libraries.supp
 logs=$sources/build/test_logs
 mkdir -p "$logs" "$cache"
 
