@@ -205,7 +205,8 @@ std::optional<std::chrono::system_clock::time_point> parse_iso_time(std::string_
   using namespace std::chrono;
   const year_month_day date{year(field(0, 4)), month(static_cast<unsigned>(field(5, 2))),
                             day(static_cast<unsigned>(field(8, 2)))};
-  if (!date.ok()) return std::nullopt;
+  // Years that a clock with nanoseconds can tell (1678 to 2261), with room for the hours.
+  if (!date.ok() || date.year() < year(1700) || date.year() > year(2200)) return std::nullopt;
   return sys_days(date) + hours(field(11, 2)) + minutes(field(14, 2)) + seconds(field(17, 2));
 }
 
