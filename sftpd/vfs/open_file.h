@@ -139,7 +139,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool copy_local_locked(const Piece& piece, std::span<std::byte> into);
 
   std::vector<Piece> stored_pieces(std::uint64_t offset, std::uint64_t length);
+  bool is_published(const std::vector<Piece>& pieces);
   void adopt(const std::vector<Piece>& pieces, std::uint64_t from, std::uint64_t to);
+  void copy_bytes(OpenFile& source, const std::vector<Piece>& pieces, std::uint64_t from,
+                  std::uint64_t to);
 
   // Committing: open_file_commit.cpp. All may wait for the store and the database. What returns a
   // step may need memory: then it goes on when it is called again.

@@ -9,6 +9,7 @@
 #include "sftpd/vfs/object_reserve.h"
 #include "sftpd/vfs/object_writer.h"
 #include "sftpd/vfs/open_file.h"
+#include "sftpd/vfs/reader.h"
 
 namespace sftpd::vfs {
 
@@ -158,13 +159,19 @@ storage::Future<void> OpenFile::copy_from(const std::shared_ptr<OpenFile>& sourc
                                           std::uint64_t offset, std::uint64_t length,
                                           std::uint64_t target_offset) {
   auto pieces = std::make_shared<std::vector<Piece>>();
-  auto look = [file = source.get(), pieces, offset, length] {
+  auto shareable = std::make_shared<bool>(true);
+  auto look = [file = source.get(), pieces, shareable, offset, length] {
     *pieces = file->stored_pieces(offset, length);
+    *shareable = file->is_published(*pieces);
   };
-  auto adopt_step = [this, pieces, offset, target_offset](bool may_wait) {
+  auto adopt_step = [this, source, pieces, shareable, offset, target_offset](bool may_wait) {
     throw_if_failed();
     if (!may_wait) return Step::needs_thread;
-    adopt(*pieces, offset, target_offset);
+    if (*shareable || source.get() == this) {
+      adopt(*pieces, offset, target_offset);
+    } else {
+      copy_bytes(*source, *pieces, offset, target_offset);
+    }
     return Step::done;
   };
   auto looked = source->after_commit(look);
@@ -187,13 +194,44 @@ std::vector<Piece> OpenFile::stored_pieces(std::uint64_t offset, std::uint64_t l
   return content_.pieces(offset, length == 0 ? rest : std::min(length, rest));
 }
 
+/// Whether other files may share what these pieces name. A removed file's changes never are.
+bool OpenFile::is_published(const std::vector<Piece>& pieces) {
+  std::lock_guard lock(mutex_);
+  return std::all_of(pieces.begin(), pieces.end(), [this](const Piece& piece) {
+    const auto* stored = std::get_if<Stored>(&piece.source);
+    if (!stored) {
+      return std::holds_alternative<Zeros>(piece.source) ||
+             std::holds_alternative<Inline>(piece.source);
+    }
+    return std::none_of(finished_.begin(), finished_.end(), [stored](const WrittenObject& written) {
+      return !written.duplicate && written.row.object == stored->object;
+    });
+  });
+}
+
+/// Reads and writes the bytes: for what cannot be shared.
+void OpenFile::copy_bytes(OpenFile& source, const std::vector<Piece>& pieces, std::uint64_t from,
+                          std::uint64_t to) {
+  if (pieces.empty()) return;
+  constexpr std::uint64_t chunk_max = std::uint64_t{1} << 20;
+  cut_stream(false);
+  const auto reader = std::make_shared<Reader>(files_.cache());
+  const std::uint64_t end = pieces.back().offset + pieces.back().length;
+  for (std::uint64_t at = from; at < end;) {
+    const auto length = static_cast<std::uint32_t>(std::min(chunk_max, end - at));
+    const storage::Payload bytes = source.read(reader, at, length).get();
+    if (bytes.empty()) return;
+    std::lock_guard lock(mutex_);
+    const std::uint64_t target = to + (at - from);
+    scratch_write_locked(target, bytes.bytes());
+    size_ = std::max(size_, target + bytes.size());
+    touch_locked();
+    at += bytes.size();
+  }
+}
+
 /// Takes over bytes of another file without moving them: extents share objects.
 void OpenFile::adopt(const std::vector<Piece>& pieces, std::uint64_t from, std::uint64_t to) {
-  for (const auto& piece : pieces) {
-    const bool ours = std::holds_alternative<Scratch>(piece.source) ||
-                      std::holds_alternative<Streamed>(piece.source);
-    if (ours) throw Error(ErrorCode::unsupported, "copying from a removed file that changed");
-  }
   cut_stream(false);
   std::lock_guard lock(mutex_);
   for (const auto& piece : pieces) {
