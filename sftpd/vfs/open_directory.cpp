@@ -39,7 +39,7 @@ std::vector<DirectoryEntry> OpenDirectory::next(int limit) {
     Attributes attributes = attributes_of(node);
     if (node.kind == NodeKind::file) {
       const auto open = files_.open_files().find(account_, node.id);
-      if (open && open->ahead_of_database()) attributes = open->attributes();
+      if (open) attributes = open->attributes();
     }
     entries.push_back({std::move(node.name), attributes});
   }

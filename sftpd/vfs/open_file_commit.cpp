@@ -286,6 +286,8 @@ void OpenFile::committed(const metadata::PublishResult& result, Completeness com
   std::vector<WrittenObject> finished;
   std::vector<Piece> extents;
   metadata::NodeId before;
+  // Before we stop being ahead of the database: who looks between has to look again.
+  files_.open_files().committed();
   {
     std::lock_guard lock(mutex_);
     before = std::exchange(node_.id, result.node);
@@ -301,7 +303,6 @@ void OpenFile::committed(const metadata::PublishResult& result, Completeness com
     finished.swap(finished_);
     extents = base_.all();
   }
-  files_.open_files().committed();
   if (before != result.node) files_.open_files().move(account_, before, result.node);
   for (const auto& written : finished) {
     if (written.duplicate) continue;

@@ -20,6 +20,9 @@ constexpr std::size_t link_target_max = 4096;
 /// Files up to this size are fetched when they are opened: their reader wants them whole.
 constexpr std::uint64_t prefetch_max = std::uint64_t{256} << 10;
 
+/// Commits of other files make us look again too: not for ever.
+constexpr int stale_reads_max = 4;
+
 PathWalk::LastLink last_link(Vfs::Links links) {
   return links == Vfs::Links::follow ? PathWalk::LastLink::follow : PathWalk::LastLink::keep;
 }
@@ -72,13 +75,19 @@ auto Vfs::transact(Work&& work, metadata::Durability durability) {
 
 Attributes Vfs::stat(std::string_view path, Links links) {
   return translated([&] {
-    const Destination place = find(path, links);
-    const auto& node = existing(place).node();
-    if (node.kind == NodeKind::file) {
+    // A file committed between our two looks is neither in the row we read nor ahead of it any
+    // more: then its row is read again.
+    for (int attempt = 1;; ++attempt) {
+      const std::uint64_t seen = files_.open_files().commits();
+      const Destination place = find(path, links);
+      const auto& node = existing(place).node();
+      if (node.kind != NodeKind::file) return attributes_of(node);
       const auto open = files_.open_files().find(identity_.account, node.id);
       if (open && open->ahead_of_database()) return open->attributes();
+      if (files_.open_files().commits() == seen || attempt == stale_reads_max) {
+        return attributes_of(node);
+      }
     }
-    return attributes_of(node);
   });
 }
 
