@@ -45,8 +45,9 @@ class Shoebox(MinioServer):
 
     name = "Shoebox"
 
-    def use_store(self, store_port):
-        settings = self._settings() | self.extra_settings
+    def use_store(self, store_port, **more_settings):
+        """Starts again with that store, and with more settings than the defaults."""
+        settings = self._settings() | self.extra_settings | more_settings
         settings["storage"]["endpoint"] = f"http://127.0.0.1:{store_port}"
         self.configuration.write_text(json.dumps(settings, indent=1))
         if self._process.running():
@@ -58,6 +59,9 @@ class Shoebox(MinioServer):
 
     def database_cpu(self):
         return cpu_seconds(self.postgres.pid())
+
+    def server_pid(self):
+        return self.pid()
 
     def make_listing(self, folder, entries):
         """Empty files, straight in the database."""
@@ -77,11 +81,23 @@ class OpenSsh(OpenSshServer):
 
     name = "OpenSSH, local disk"
 
-    def use_store(self, store_port):
+    def restart(self):
+        reaper = pathlib.Path(__file__).with_name("reaper.py")
+        if reaper not in map(pathlib.Path, self._process.arguments):
+            self._process.arguments[:0] = [sys.executable, str(reaper)]
+        super().restart()
+
+    def use_store(self, store_port, **more_settings):
         pass
 
     def cpu(self):
         return cpu_seconds(self.pid())
+
+    def database_cpu(self):
+        return 0.0
+
+    def server_pid(self):
+        return self.pid()
 
     def make_listing(self, folder, entries):
         (self.home_folder / folder).mkdir()
@@ -117,13 +133,14 @@ class Rclone(Server):
         self.use_store(self.minio.port)
         return self
 
-    def use_store(self, store_port):
+    def use_store(self, store_port, **more_settings):
         if self._process is not None:
             self._process.stop()
         self._process = processes.Process(
             ["rclone", "serve", "sftp", "box:rclone", "--addr", f"127.0.0.1:{self.port}", "--key",
              self.folder / "host", "--authorized-keys", self.folder / "keys",
-             "--vfs-cache-mode", "off", "--dir-cache-time", "1s"],
+             "--vfs-cache-mode", "off", "--dir-cache-time", "1s",
+             "--use-server-modtime"],  # Else a listing needs a HEAD for each entry.
             self.folder / "rclone.log", env=self.environment_for(store_port)).start()
         self._process.wait_ready(lambda: processes.answers(self.port))
 
@@ -136,6 +153,12 @@ class Rclone(Server):
 
     def cpu(self):
         return cpu_seconds(self._process.pid)
+
+    def database_cpu(self):
+        return 0.0
+
+    def server_pid(self):
+        return self._process.pid
 
     def make_listing(self, folder, entries):
         source = self.folder / "listing"
