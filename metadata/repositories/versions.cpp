@@ -13,7 +13,7 @@ namespace {
 constexpr Statement select_version{
     "versions_load",
     "SELECT v.size, v.sha256, v.mime, e.file_offset, e.length, e.object_id, o.key,"
-    " e.object_offset, o.size, e.inline"
+    " e.object_offset, o.size, e.inline, o.sha256"
     " FROM versions v"
     " LEFT JOIN extents e ON e.account_id = v.account_id AND e.version_id = v.id"
     " LEFT JOIN objects o ON o.account_id = e.account_id AND o.id = e.object_id"
@@ -31,8 +31,9 @@ Extent extent_of(const pqxx::row& row) {
   if (row[5].is_null()) {
     extent.source = bytes_of(row[9]);
   } else {
-    extent.source = ObjectSlice{ObjectId{row[5].as<std::int64_t>()}, row[6].as<std::string>(),
-                                row[7].as<std::uint64_t>(), row[8].as<std::uint64_t>()};
+    extent.source =
+        ObjectSlice{ObjectId{row[5].as<std::int64_t>()}, row[6].as<std::string>(),
+                    row[7].as<std::uint64_t>(), row[8].as<std::uint64_t>(), sha256_of(row[10])};
   }
   return extent;
 }

@@ -21,7 +21,8 @@ struct ObjectSlice {
   ObjectId object;
   std::string key;  ///< filled when loaded; ignored when published
   std::uint64_t offset = 0;
-  std::uint64_t object_size = 0;  ///< filled when loaded
+  std::uint64_t object_size = 0;   ///< filled when loaded
+  std::optional<Sha256> sha256{};  ///< of the whole object; filled when loaded, where it is known
 };
 
 /// One run of a file's bytes. Extents are ordered, do not overlap, and what none covers is zeros.

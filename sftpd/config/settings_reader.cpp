@@ -212,6 +212,7 @@ constexpr Key<Settings> top_keys[] = {
     {"limits", limits},
     {"transfer_memory_max", size<&Settings::transfer_memory_max, 16 * mebibyte, tebibyte>},
     {"read_cache_max", size<&Settings::read_cache_max, 0, tebibyte>},
+    {"verify_reads", boolean<&Settings::verify_reads>},
     {"part_size", size<&Settings::part_size, 5 * mebibyte, 1024 * mebibyte>},
     {"inline_max", size<&Settings::inline_max, 0, 16 * mebibyte>},
     {"scratch_directory", text<&Settings::scratch_directory>},

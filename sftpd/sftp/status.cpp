@@ -58,9 +58,10 @@ log::Level level_for(vfs::ErrorCode code) {
   switch (code) {
     case not_found:
       return log::Level::debug;
+    case content_damaged:
+      return log::Level::error;
     case store_unavailable:
     case database_unavailable:
-    case content_damaged:
     case internal:
       return log::Level::warning;
     default:

@@ -38,7 +38,9 @@ void BlockCache::Segment::finish(storage::Payload payload, std::exception_ptr fa
   for (auto& callback : waiting) callback();
 }
 
-BlockCache::~BlockCache() {
+BlockCache::~BlockCache() { wait_until_idle(); }
+
+void BlockCache::wait_until_idle() {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return under_way_ == 0; });
 }
@@ -100,7 +102,7 @@ void BlockCache::fetched(metadata::ObjectId object, const SegmentPtr& segment,
   } catch (...) {
     failure = std::current_exception();
     std::lock_guard lock(mutex_);
-    forget_locked(object, segment->offset);
+    forget_locked(object, segment);
   }
   segment->finish(std::move(payload), failure);
   std::lock_guard lock(mutex_);
@@ -132,12 +134,13 @@ storage::Payload BlockCache::counted(storage::Payload payload) {
   return {std::shared_ptr<const void>(held, held.get()), bytes};
 }
 
-void BlockCache::forget_locked(metadata::ObjectId object, std::uint64_t offset) {
+/// Nothing if it was dropped: another one may have its place.
+void BlockCache::forget_locked(metadata::ObjectId object, const SegmentPtr& segment) {
   auto known = objects_.find(object);
   if (known == objects_.end()) return;
-  auto entry = known->second.segments.find(offset);
-  if (entry == known->second.segments.end()) return;
-  cached_ -= entry->second.segment->length;
+  auto entry = known->second.segments.find(segment->offset);
+  if (entry == known->second.segments.end() || entry->second.segment != segment) return;
+  cached_ -= segment->length;
   lru_.erase(entry->second.used);
   known->second.segments.erase(entry);
   if (known->second.segments.empty()) objects_.erase(known);
@@ -148,12 +151,23 @@ void BlockCache::make_room_locked() {
   while (cached_ > capacity_ && last != lru_.begin()) {
     --last;
     const auto [object, offset] = *last;
-    const auto& segment = objects_.at(object).segments.at(offset).segment;
+    const SegmentPtr segment = objects_.at(object).segments.at(offset).segment;
     if (!segment->ready()) continue;
     const auto keep = std::next(last);
-    forget_locked(object, offset);
+    forget_locked(object, segment);
     last = keep;
   }
+}
+
+void BlockCache::drop(metadata::ObjectId object) {
+  std::lock_guard lock(mutex_);
+  const auto known = objects_.find(object);
+  if (known == objects_.end()) return;
+  for (const auto& [offset, entry] : known->second.segments) {
+    cached_ -= entry.segment->length;
+    lru_.erase(entry.used);
+  }
+  objects_.erase(known);
 }
 
 void BlockCache::sequential_reader_came() {

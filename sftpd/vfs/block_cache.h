@@ -62,6 +62,12 @@ class BlockCache {
   std::vector<SegmentPtr> get(const Place& place, storage::ByteRange range,
                               std::uint64_t granularity);
 
+  /// Forgets what is cached of an object: the next reader fetches it again.
+  void drop(metadata::ObjectId object);
+
+  /// Waits until nothing is being fetched.
+  void wait_until_idle();
+
   /// Readers that read ahead share the cache: each may be window_max() bytes ahead.
   void sequential_reader_came();
   void sequential_reader_left();
@@ -90,7 +96,7 @@ class BlockCache {
   void fetched(metadata::ObjectId object, const SegmentPtr& segment,
                storage::Future<storage::Payload> answer);
   storage::Payload counted(storage::Payload payload);
-  void forget_locked(metadata::ObjectId object, std::uint64_t offset);
+  void forget_locked(metadata::ObjectId object, const SegmentPtr& segment);
   void make_room_locked();
 
   storage::ObjectStore& store_;

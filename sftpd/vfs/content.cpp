@@ -29,6 +29,10 @@ bool continues(const Source& source, std::uint64_t length, const Source& next) {
 
 }  // namespace
 
+std::shared_ptr<const metadata::Sha256> shared_hash(const std::optional<metadata::Sha256>& hash) {
+  return hash ? std::make_shared<const metadata::Sha256>(*hash) : nullptr;
+}
+
 Source advanced(Source source, std::uint64_t by) {
   std::visit(
       [by](auto& place) {
@@ -44,7 +48,7 @@ Content Content::of(const metadata::Version& version) {
     Source source;
     if (const auto* slice = std::get_if<metadata::ObjectSlice>(&extent.source)) {
       source = Stored{slice->object, std::make_shared<const std::string>(slice->key),
-                      slice->object_size, slice->offset};
+                      slice->object_size, slice->offset, shared_hash(slice->sha256)};
     } else {
       source = Inline{std::make_shared<const std::string>(std::get<std::string>(extent.source)), 0};
     }

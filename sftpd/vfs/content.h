@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,6 +21,7 @@ struct Stored {
   std::shared_ptr<const std::string> key;
   std::uint64_t object_size = 0;
   std::uint64_t offset = 0;
+  std::shared_ptr<const metadata::Sha256> sha256;  ///< of the whole object; null: not known
 };
 struct Inline {
   std::shared_ptr<const std::string> bytes;
@@ -70,6 +72,8 @@ class Content {
 
   std::map<std::uint64_t, Piece> pieces_;
 };
+
+std::shared_ptr<const metadata::Sha256> shared_hash(const std::optional<metadata::Sha256>& hash);
 
 /// The same place, `by` bytes further on.
 Source advanced(Source source, std::uint64_t by);

@@ -6,6 +6,7 @@
 #include "sftpd/vfs/content_type.h"
 #include "sftpd/vfs/executor.h"
 #include "sftpd/vfs/memory_pool.h"
+#include "sftpd/vfs/object_check.h"
 #include "sftpd/vfs/object_reserve.h"
 #include "sftpd/vfs/open_files.h"
 
@@ -22,6 +23,7 @@ FileSystem::FileSystem(metadata::Database& database, storage::ObjectStore& store
   options_.read_cache_max = std::min(options_.read_cache_max, all / 2);
   memory_ = std::make_unique<MemoryPool>(all - options_.read_cache_max);
   cache_ = std::make_unique<BlockCache>(store_, options_.read_cache_max);
+  object_checks_ = std::make_unique<ObjectChecks>(*cache_);
   content_type_ = std::make_unique<ContentType>();
   objects_ = std::make_unique<ObjectReserve>(database_, options_.key_prefix, options_.object_lease);
   executor_ = std::make_unique<Executor>(options_.commit_threads);
@@ -34,6 +36,8 @@ FileSystem::~FileSystem() {
   memory_->wait_until_unshared();
   // The executor next: what it still runs uses all the others.
   executor_.reset();
+  // What was fetched for nobody any more may still have to be hashed.
+  cache_->wait_until_idle();
 }
 
 void FileSystem::drain(std::chrono::milliseconds limit) { open_files_->wait_until_none(limit); }

@@ -15,6 +15,7 @@ class BlockCache;
 class ContentType;
 class Executor;
 class MemoryPool;
+class ObjectChecks;
 class ObjectReserve;
 class OpenFiles;
 
@@ -32,6 +33,8 @@ class FileSystem {
     std::size_t transfer_memory_max = std::size_t{256} << 20;
     /// Of that, for the cache of blocks read.
     std::size_t read_cache_max = std::size_t{64} << 20;
+    /// Objects read from their first byte to their last are compared with their checksums.
+    bool verify_reads = true;
     std::size_t part_size = std::size_t{16} << 20;  ///< of multipart uploads, for files of 32 GiB
     int parts_in_flight_max = 4;                    ///< of one file
     /// Content up to this size is committed into PostgreSQL and moved to the store later; 0: never.
@@ -54,6 +57,7 @@ class FileSystem {
   const Options& options() const { return options_; }
   MemoryPool& memory() { return *memory_; }
   BlockCache& cache() { return *cache_; }
+  ObjectChecks& object_checks() { return *object_checks_; }
   Executor& executor() { return *executor_; }
   OpenFiles& open_files() { return *open_files_; }
   ObjectReserve& objects() { return *objects_; }
@@ -75,6 +79,7 @@ class FileSystem {
   Options options_;
   std::unique_ptr<MemoryPool> memory_;
   std::unique_ptr<BlockCache> cache_;
+  std::unique_ptr<ObjectChecks> object_checks_;
   std::unique_ptr<ContentType> content_type_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<ObjectReserve> objects_;

@@ -26,6 +26,7 @@
 namespace sftpd::vfs {
 
 class FileSystem;
+class ObjectCheck;
 class Reader;
 
 /// One file that is open in this process, whoever opened it: all its handles share it.
@@ -113,6 +114,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
     Stored place;
     std::uint64_t length = 0;
     std::uint64_t into = 0;  ///< in the answer
+    std::shared_ptr<ObjectCheck> check{};
   };
 
   storage::Future<void> submit(Operation operation, Effect effect);
@@ -136,6 +138,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   // Reading: open_file_reading.cpp.
   ReadStart start_read(const std::shared_ptr<ReadJob>& job);
   void fetch(ReadJob& job, const std::vector<StoredPiece>& wanted, std::uint64_t granularity);
+  std::shared_ptr<ObjectCheck> check_locked(Reader& reader, const Stored& place);
   bool copy_local_locked(const Piece& piece, std::span<std::byte> into);
 
   std::vector<Piece> stored_pieces(std::uint64_t offset, std::uint64_t length);

@@ -27,7 +27,8 @@ constexpr int publish_attempts_max = 3;
 metadata::Extent extent_of(const Piece& piece) {
   metadata::Extent extent{piece.offset, piece.length, {}};
   if (const auto* stored = std::get_if<Stored>(&piece.source)) {
-    extent.source = metadata::ObjectSlice{stored->object, {}, stored->offset, stored->object_size};
+    extent.source =
+        metadata::ObjectSlice{stored->object, {}, stored->offset, stored->object_size, {}};
   } else {
     const auto& inlined = std::get<Inline>(piece.source);
     extent.source = inlined.bytes->substr(static_cast<std::size_t>(inlined.offset),
@@ -186,9 +187,10 @@ void OpenFile::finish_packed() {
   WrittenObject written = packing.writer->finish(mime_);
   std::lock_guard lock(mutex_);
   const auto key = std::make_shared<const std::string>(written.key);
+  const auto sha256 = shared_hash(written.row.sha256);
   for (const auto& place : packing.packed) {
     content_.assign(place.file_offset, place.length,
-                    Stored{written.row.object, key, written.row.size, place.object_offset});
+                    Stored{written.row.object, key, written.row.size, place.object_offset, sha256});
   }
   finished_.push_back(std::move(written));
   packing.packed.clear();

@@ -26,6 +26,7 @@ struct OpenFile::ReadJob {
     std::size_t into = 0;  ///< in the answer
   };
   std::vector<Part> parts;
+  std::vector<std::shared_ptr<ObjectCheck>> checks;  ///< whose verdict it waits for
   std::vector<std::byte> buffer;  ///< the answer, unless one segment holds all of it
   std::atomic<std::size_t> missing = 0;
 
@@ -35,6 +36,7 @@ struct OpenFile::ReadJob {
 
   void answer() noexcept {
     try {
+      for (const auto& check : checks) check->throw_if_damaged();
       if (buffer.empty() && parts.size() == 1) {
         promise.set_value(parts[0].segment->bytes().slice(parts[0].from, parts[0].length));
         return;
@@ -98,7 +100,8 @@ OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
     if (!direct) job->buffer.resize(static_cast<std::size_t>(job->length));
     for (const auto& piece : pieces) {
       if (const auto* stored = std::get_if<Stored>(&piece.source)) {
-        wanted.push_back({*stored, piece.length, piece.offset - job->offset});
+        wanted.push_back({*stored, piece.length, piece.offset - job->offset,
+                          check_locked(*job->reader, *stored)});
       } else if (!copy_local_locked(
                      piece, std::span(job->buffer)
                                 .subspan(static_cast<std::size_t>(piece.offset - job->offset),
@@ -110,7 +113,7 @@ OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
     if (plan.ahead) {
       for (const auto& piece : content_.pieces(plan.ahead->offset, plan.ahead->length)) {
         if (const auto* stored = std::get_if<Stored>(&piece.source)) {
-          ahead.push_back({*stored, piece.length, 0});
+          ahead.push_back({*stored, piece.length, 0, {}});
         }
       }
     }
@@ -125,6 +128,9 @@ OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
   for (const auto& part : job->parts) {
     part.segment->when_ready([job] { job->arrived(); });
   }
+  for (const auto& check : job->checks) {
+    check->when_decided([job] { job->arrived(); });
+  }
   job->arrived();
   return ReadStart::started;
 }
@@ -132,6 +138,7 @@ OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
 void OpenFile::fetch(ReadJob& job, const std::vector<StoredPiece>& wanted,
                      std::uint64_t granularity) {
   for (const auto& piece : wanted) {
+    if (piece.check) piece.check->throw_if_damaged();
     const std::uint64_t begin = piece.place.offset;
     const std::uint64_t end = begin + piece.length;
     const auto segments =
@@ -146,11 +153,19 @@ void OpenFile::fetch(ReadJob& job, const std::vector<StoredPiece>& wanted,
       at = stop;
     }
     if (at < end) throw Error(ErrorCode::content_damaged, "an extent reaches beyond its object");
+    if (!piece.check) continue;
+    piece.check->offer(segments);
+    if (piece.check->covers_all()) job.checks.push_back(piece.check);
   }
   if (job.parts.size() > 1 && job.buffer.empty()) {
     job.buffer.resize(static_cast<std::size_t>(job.length));
   }
-  job.missing = job.parts.size() + 1;
+  job.missing = job.parts.size() + job.checks.size() + 1;
+}
+
+std::shared_ptr<ObjectCheck> OpenFile::check_locked(Reader& reader, const Stored& place) {
+  if (!files_.options().verify_reads) return nullptr;
+  return reader.check_of(files_.object_checks(), place, account_, node_.id);
 }
 
 /// False if the bytes are on their way to the store.

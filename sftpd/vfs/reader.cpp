@@ -16,6 +16,8 @@ constexpr std::uint64_t sequential_granularity_max = 4 * mib;
 constexpr std::uint64_t window_max = 16 * mib;
 /// Reads this far out of order still count as in order.
 constexpr std::uint64_t reorder_max = 1 * mib;
+/// Where one object ends and the next begins, reads of both are under way.
+constexpr std::size_t checks_max = 4;
 }  // namespace
 
 Reader::~Reader() { set_sequential(false); }
@@ -57,6 +59,23 @@ Reader::Plan Reader::plan(std::uint64_t offset, std::uint64_t length, std::uint6
     fetched_until_ = stop;
   }
   return plan;
+}
+
+std::shared_ptr<ObjectCheck> Reader::check_of(ObjectChecks& checks, const Stored& place,
+                                              metadata::AccountId account, metadata::NodeId node) {
+  const auto known = std::find_if(checks_.begin(), checks_.end(), [&](const auto& check) {
+    return check->object() == place.object;
+  });
+  const bool begins = place.offset == 0 && place.sha256;
+  if (known != checks_.end()) {
+    if (!begins || !(*known)->over()) return *known;
+    checks_.erase(known);
+  }
+  if (!begins) return nullptr;
+  checks_.push_back(
+      checks.begin({{place.object, *place.key, place.object_size}, *place.sha256, account, node}));
+  if (checks_.size() > checks_max) checks_.pop_front();
+  return checks_.back();
 }
 
 }  // namespace sftpd::vfs

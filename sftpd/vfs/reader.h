@@ -1,9 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
 
+#include "metadata/ids.h"
 #include "sftpd/vfs/block_cache.h"
+#include "sftpd/vfs/content.h"
+#include "sftpd/vfs/object_check.h"
 
 namespace sftpd::vfs {
 
@@ -25,6 +30,11 @@ class Reader {
   };
   Plan plan(std::uint64_t offset, std::uint64_t length, std::uint64_t file_size);
 
+  /// The check of the object in which this handle is going to read. Null if it did not begin at the
+  /// object's first byte, or nobody knows the object's hash.
+  std::shared_ptr<ObjectCheck> check_of(ObjectChecks& checks, const Stored& place,
+                                        metadata::AccountId account, metadata::NodeId node);
+
  private:
   void set_sequential(bool sequential);
 
@@ -33,6 +43,9 @@ class Reader {
   std::uint64_t next_ = 0;           ///< where a sequential client reads next
   std::uint64_t run_ = 0;            ///< bytes read in order so far
   std::uint64_t fetched_until_ = 0;  ///< what was fetched ahead ends here
+  /// Of the objects read lately. They stay when they are over: a handle that was told once that an
+  /// object is damaged is told so again.
+  std::deque<std::shared_ptr<ObjectCheck>> checks_;
 };
 
 }  // namespace sftpd::vfs

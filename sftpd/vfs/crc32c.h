@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace sftpd::vfs {
+
+/// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of bytes that follow those `crc` was computed of; 0
+/// to begin. Uses the processor's instruction where it has one: a tenth of SHA-256's cost.
+std::uint32_t crc32c(std::uint32_t crc, std::span<const std::byte> bytes);
+
+/// The same without that instruction; for processors that lack it, and the test.
+std::uint32_t crc32c_by_tables(std::uint32_t crc, std::span<const std::byte> bytes);
+
+}  // namespace sftpd::vfs

@@ -1,0 +1,48 @@
+#include "sftpd/vfs/crc32c.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace sftpd::vfs {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+Bytes counting(std::size_t size, std::size_t factor) {
+  Bytes bytes(size);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * factor);
+  return bytes;
+}
+
+// RFC 3720, appendix B.4.
+TEST(Crc32c, AgreesWithThePublishedValues) {
+  EXPECT_EQ(crc32c(0, Bytes(32, std::byte{0})), 0x8A9136AAU);
+  EXPECT_EQ(crc32c(0, Bytes(32, std::byte{0xFF})), 0x62A8AB43U);
+  EXPECT_EQ(crc32c(0, counting(32, 1)), 0x46DD794EU);
+  const std::string digits = "123456789";
+  EXPECT_EQ(crc32c(0, std::as_bytes(std::span(digits))), 0xE3069283U);
+}
+
+TEST(Crc32c, TablesAndInstructionAgreeForAnyLengthAndPlace) {
+  const Bytes all = counting(300, 37);
+  for (std::size_t from = 0; from < 9; ++from) {
+    for (std::size_t length = 0; length + from <= all.size(); ++length) {
+      const auto piece = std::span(all).subspan(from, length);
+      ASSERT_EQ(crc32c(7, piece), crc32c_by_tables(7, piece)) << from << " " << length;
+    }
+  }
+}
+
+TEST(Crc32c, GoesOnWhereItStopped) {
+  const Bytes all = counting(1000, 11);
+  const std::uint32_t whole = crc32c(0, all);
+  for (const std::size_t cut : {0U, 1U, 7U, 8U, 500U, 1000U}) {
+    const std::uint32_t first = crc32c(0, std::span(all).first(cut));
+    EXPECT_EQ(crc32c(first, std::span(all).subspan(cut)), whole);
+  }
+}
+
+}  // namespace
+}  // namespace sftpd::vfs
