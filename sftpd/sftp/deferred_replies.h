@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -33,8 +34,12 @@ class DeferredReplies {
     Question question;
     Deferred deferred;
   };
-  /// One that is ready, in the order in which they became so.
+  /// One that is ready, in the order in which they became so; but in a line, in the order added.
   std::optional<Ready> take_ready();
+  /// Whether earlier ones of its line may still be here.
+  bool has_to_queue(const Deferred& deferred) const {
+    return deferred.line && (lines_.contains(deferred.line) || !takeable_.empty());
+  }
 
   std::size_t size() const { return waiting_.size(); }
   /// Of all that were added and not taken.
@@ -43,12 +48,21 @@ class DeferredReplies {
   bool names_are_moving() const { return moving_ != 0; }
 
  private:
+  using Key = std::uint64_t;
   /// Survives the session in the callbacks of the futures.
   struct Completions;
+  struct Waiting {
+    Ready reply;
+    bool completed = false;
+  };
+
+  void completed(Key key);
 
   std::shared_ptr<Completions> completions_;
-  std::unordered_map<std::uint64_t, Ready> waiting_;
-  std::uint64_t next_key_ = 0;
+  std::unordered_map<Key, Waiting> waiting_;
+  std::unordered_map<const void*, std::deque<Key>> lines_;
+  std::deque<Key> takeable_;
+  Key next_key_ = 0;
   std::uint64_t read_bytes_ = 0;
   std::uint64_t write_bytes_ = 0;
   std::size_t moving_ = 0;

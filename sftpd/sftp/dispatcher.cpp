@@ -30,7 +30,8 @@ void Dispatcher::handle(storage::Payload packet) {
   Reply reply = run(type, question, reader);
   auto* deferred = std::get_if<Deferred>(&reply);
   if (deferred == nullptr) return send(stream_, question.id, std::get<Answer>(reply));
-  if (deferred->ready()) return send(stream_, question.id, finish(question, *deferred));
+  const bool its_turn = !deferred_.has_to_queue(*deferred);
+  if (its_turn && deferred->ready()) return send(stream_, question.id, finish(question, *deferred));
   deferred_.add(std::move(question), std::move(*deferred));
 }
 

@@ -24,8 +24,9 @@ struct Options {
   std::size_t deferred_max = 256;
   /// Bytes asked for by READs that are not answered yet: OpenSSH's client asks for 16.7 MB ahead.
   std::uint64_t deferred_read_bytes_max = 16 * 1024 * 1024;
-  /// Bytes of WRITEs that are not answered yet, beyond what the file system has buffered.
-  std::uint64_t deferred_write_bytes_max = 512 * 1024;
+  /// Bytes of WRITEs that are not answered yet, beyond what the file system has buffered. Few: they
+  /// wait only while memory is short, and each keeps the block alive in which it was received.
+  std::uint64_t deferred_write_bytes_max = 128 * 1024;
   /// Bytes queued to the client above which requests wait.
   std::size_t queued_bytes_max = 2 * 1024 * 1024;
 

@@ -67,6 +67,9 @@ class Deferred {
 
   std::uint64_t read_bytes = 0;   ///< may become this much DATA
   std::uint64_t write_bytes = 0;  ///< holds back this much of a WRITE
+  /// Answers of one line leave in the order of their requests; null: whenever they are ready. What
+  /// it points at must live as long as this.
+  const void* line = nullptr;
   /// It changes what paths mean: no later request of the session is run before it is done.
   bool moves_names = false;
 

@@ -15,6 +15,8 @@ constexpr std::size_t response_headers_max = 200;
 // download buffers than its 16 KiB a third; beyond these the gain is small for the memory.
 constexpr long upload_buffer_bytes = 512L << 10;
 constexpr long download_buffer_bytes = 256L << 10;
+// Answers to what sends a body are short, and fifty uploads at once pay for fifty buffers.
+constexpr long short_download_buffer_bytes = 16L << 10;
 
 Failure failure_of(CURLcode result) {
   switch (result) {
@@ -109,6 +111,7 @@ void EasyTransfer::set_method_and_body() {
     return;
   }
   if (request_.method == "PUT" || request_.method == "POST") {
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, short_download_buffer_bytes);
     // Not CURLOPT_UPLOAD: a buffer needs no read callback and can be sent again after a rewind.
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,

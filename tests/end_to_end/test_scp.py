@@ -1,5 +1,6 @@
 """OpenSSH's scp over SFTP."""
 
+import concurrent.futures
 import os
 import stat
 
@@ -12,6 +13,20 @@ def test_up_and_down(server, remote, tmp_path):
     scp(server, source, server.spec(f"{remote}/file"))
     scp(server, server.spec(f"{remote}/file"), tmp_path / "back")
     assert digest(tmp_path / "back") == digest(source)
+
+
+def test_downloads_beside_each_other_are_whole(server, remote, tmp_path):
+    """scp cuts a file where replies to its READs overtook each other, and reports success."""
+    def rounds(worker):
+        for number in range(5):
+            source = write_file(tmp_path / f"source{worker}", content(3_333_333, f"{worker}{number}"))
+            scp(server, source, server.spec(f"{remote}/{worker}"))
+            scp(server, server.spec(f"{remote}/{worker}"), tmp_path / f"back{worker}")
+            assert digest(tmp_path / f"back{worker}") == digest(source)
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for outcome in [pool.submit(rounds, worker) for worker in range(3)]:
+            outcome.result()
 
 
 def test_tree_both_ways(server, remote, tmp_path):

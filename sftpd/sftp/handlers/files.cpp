@@ -56,6 +56,7 @@ Reply handle_read(Session& session, const ReadRequest& request) {
                    return Data{std::move(bytes)};
                  });
   reply.read_bytes = length;
+  reply.line = opened.get();
   return reply;
 }
 
@@ -65,6 +66,7 @@ Reply handle_write(Session& session, const WriteRequest& request) {
     return Status{SSH_FX_OK, {}};
   });
   reply.write_bytes = request.bytes.size();
+  reply.line = opened.get();
   return reply;
 }
 

@@ -21,6 +21,9 @@ using wire::operator""_hex;
 
 /// What the injected handlers below answer later.
 std::deque<storage::Promise<storage::Payload>> promises;
+/// READs of the handle "line" stand in it, and those of this length are answered at once.
+constexpr char line = 0;
+constexpr std::uint32_t length_at_hand = 7;
 
 Reply stat_size_of_path(Session&, const PathRequest& request) {
   Attrs attrs;
@@ -42,6 +45,8 @@ Reply read_later(Session&, const ReadRequest& request) {
     return Data{std::move(bytes)};
   });
   reply.read_bytes = request.length;
+  if (request.handle == "line") reply.line = &line;
+  if (request.length == length_at_hand) promises.back().set_value(wire::payload("at hand"));
   return reply;
 }
 
@@ -107,8 +112,16 @@ class Dispatching : public ::testing::Test {
     EXPECT_EQ(all.size(), 1U);
     return all.empty() ? wire::Reply{} : all.front();
   }
-  void read(std::uint32_t id, std::uint32_t length = 100) {
-    handle(wire::packet(SSH_FXP_READ, u32(id) + text("h") + u64(0) + u32(length)));
+  void read(std::uint32_t id, std::uint32_t length = 100, const std::string& from = "h") {
+    handle(wire::packet(SSH_FXP_READ, u32(id) + text(from) + u64(0) + u32(length)));
+  }
+  /// The ids of the replies that leave once the promise of that number is kept.
+  std::vector<std::uint32_t> ids_after(std::size_t number) {
+    promises.at(number).set_value(wire::payload("bytes"));
+    dispatcher_->send_ready_replies();
+    std::vector<std::uint32_t> ids;
+    for (const auto& reply : replies()) ids.push_back(reply.id);
+    return ids;
   }
 
   Options options_;
@@ -282,6 +295,21 @@ TEST_F(Dispatching, RepliesWaitWhileTheClientDoesNotFetchThem) {
   EXPECT_EQ(replies().size(), 1U);
   dispatcher_->send_ready_replies();
   EXPECT_EQ(replies().size(), 1U);
+}
+
+// OpenSSH's scp cuts what it downloads where the replies came out of order.
+TEST_F(Dispatching, RepliesOfALineLeaveInTheOrderOfTheirRequests) {
+  start();
+  for (std::uint32_t id = 1; id <= 3; ++id) read(id, 100, "line");
+  read(4, 100, "other");
+  read(5, length_at_hand, "line");
+  EXPECT_TRUE(ids_after(2).empty());
+  EXPECT_EQ(ids_after(3), (std::vector<std::uint32_t>{4}));
+  EXPECT_EQ(ids_after(0), (std::vector<std::uint32_t>{1}));
+  EXPECT_EQ(ids_after(1), (std::vector<std::uint32_t>{2, 3, 5}));
+  read(6, length_at_hand, "line");
+  EXPECT_EQ(replies().size(), 1U);
+  EXPECT_TRUE(dispatcher_->idle());
 }
 
 TEST_F(Dispatching, AnswersMayComeAfterTheSessionIsGone) {
