@@ -23,6 +23,9 @@ constexpr std::size_t queue_low = std::size_t{256} << 10;
 /// One write to libssh: a few packets.
 constexpr std::size_t write_size_max = std::size_t{256} << 10;
 
+/// What is staged is freed in such pieces as the program takes it.
+constexpr std::size_t staged_piece_size = std::size_t{256} << 10;
+
 constexpr std::size_t request_length_max = 32'768;
 
 /// As sysexits(3) says: EX_SOFTWARE.
@@ -134,7 +137,7 @@ int Channel::received(std::size_t buffered, bool is_stderr) noexcept {
 // The program's side.
 
 std::size_t Channel::read(std::span<std::byte> into) {
-  const std::size_t count = staged_taken_ < staged_.size() ? read_staged(into) : receive(into);
+  const std::size_t count = staged_.empty() ? receive(into) : read_staged(into);
   if (count > 0) {
     bytes_moved_ += count;
     window_.consumed(count, ReceiveWindow::Clock::now());
@@ -144,41 +147,46 @@ std::size_t Channel::read(std::span<std::byte> into) {
 
 std::size_t Channel::receive(std::span<std::byte> into) {
   if (buffered_ == 0 || into.empty()) return 0;
-  if (into.size() >= buffered_) return pull(into.data(), buffered_, true);
-  // Each read from libssh may open the window to 1.28 MB again, however little is taken: pieces
-  // would let its buffer grow without end. So all is taken at once.
+  if (into.size() >= buffered_) return pull(into, Window::opens);
+  // Each read from libssh may open the window to 1.28 MB again, however little is taken: reading
+  // as the program does would let its buffer grow without end. So all is taken at once.
   stage();
   return read_staged(into);
 }
 
 std::size_t Channel::read_staged(std::span<std::byte> into) {
-  const std::size_t count = std::min(into.size(), staged_.size() - staged_taken_);
-  std::memcpy(into.data(), staged_.data() + staged_taken_, count);
+  if (staged_.empty()) return 0;
+  const auto left = std::span(staged_.front()).subspan(staged_taken_);
+  const std::size_t count = std::min(into.size(), left.size());
+  std::memcpy(into.data(), left.data(), count);
   staged_taken_ += count;
-  if (staged_taken_ == staged_.size()) {
-    staged_ = {};
+  if (count == left.size()) {
+    staged_.pop_front();
     staged_taken_ = 0;
   }
   return count;
 }
 
 void Channel::stage() {
-  staged_.resize(buffered_);
-  staged_taken_ = 0;
-  staged_.resize(pull(staged_.data(), buffered_, false));
+  while (buffered_ > 0) {
+    std::vector<std::byte> piece(std::min(buffered_, staged_piece_size));
+    piece.resize(pull(piece, Window::stays));
+    if (piece.empty()) return;
+    staged_.push_back(std::move(piece));
+  }
 }
 
-/// Moves the `size` bytes that libssh holds, all of them, to `into`. With `open_window`, also lets
-/// the client send up to the window's size: libssh grants what a read asks for, and copies what it
-/// has.
-std::size_t Channel::pull(std::byte* into, std::size_t size, bool open_window) {
+/// Moves what libssh holds to `into`. `Window::opens` wants room for all of it, and also lets the
+/// client send up to the window's size: libssh grants what a read asks for, and copies what it has.
+std::size_t Channel::pull(std::span<std::byte> into, Window window) {
   const int held = ssh_channel_poll(channel_, 0);
   buffered_ = held > 0 ? static_cast<std::size_t>(held) : 0;
-  if (buffered_ == 0 || buffered_ > size) return 0;
-  const bool announce = open_window && window_.due();
-  const std::size_t count = announce ? std::max(window_.size(), size) : size;
+  const bool opens = window == Window::opens;
+  if (buffered_ == 0 || (opens && buffered_ > into.size())) return 0;
+  const bool announce = opens && window_.due();
+  const std::size_t count = announce ? std::max(window_.size(), into.size()) : into.size();
   const int taken =
-      ssh_channel_read_timeout(channel_, into, static_cast<std::uint32_t>(count), 0, 0);
+      ssh_channel_read_timeout(channel_, into.data(), static_cast<std::uint32_t>(count), 0, 0);
   if (announce) window_.announced();
   if (taken <= 0) {
     buffered_ = 0;
@@ -188,9 +196,7 @@ std::size_t Channel::pull(std::byte* into, std::size_t size, bool open_window) {
   return static_cast<std::size_t>(taken);
 }
 
-bool Channel::at_eof() const {
-  return eof_by_client_ && buffered_ == 0 && staged_taken_ == staged_.size();
-}
+bool Channel::at_eof() const { return eof_by_client_ && buffered_ == 0 && staged_.empty(); }
 
 void Channel::write(std::span<const std::byte> bytes) {
   if (closed_by_client_ || failed_) return;

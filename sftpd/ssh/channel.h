@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -73,6 +74,7 @@ class Channel final : public ByteStream {
     finished,  ///< it ended: queued output, then exit status and CLOSE are to be sent
     closed,    ///< our CLOSE is sent, or needs not be
   };
+  enum class Window { opens, stays };
   struct Callbacks;  // static, noexcept: libssh calls them
 
   int start(ChannelRequest::Kind kind, const char* text) noexcept;
@@ -84,7 +86,7 @@ class Channel final : public ByteStream {
   std::size_t receive(std::span<std::byte> into);
   std::size_t read_staged(std::span<std::byte> into);
   void stage();
-  std::size_t pull(std::byte* into, std::size_t size, bool open_window);
+  std::size_t pull(std::span<std::byte> into, Window window);
 
   ssh_channel channel_;
   ssh_channel_callbacks_struct callbacks_{};
@@ -94,9 +96,9 @@ class Channel final : public ByteStream {
   std::optional<int> exit_status_;
 
   ReceiveWindow window_;
-  std::size_t buffered_ = 0;  ///< bytes libssh holds for us
-  std::vector<std::byte> staged_;
-  std::size_t staged_taken_ = 0;
+  std::size_t buffered_ = 0;                   ///< bytes libssh holds for us
+  std::deque<std::vector<std::byte>> staged_;  ///< read from libssh, not yet by the program
+  std::size_t staged_taken_ = 0;               ///< of the first piece
   OutputQueue queue_;
   std::size_t queued_at_step_ = 0;
   std::uint64_t bytes_moved_ = 0;
