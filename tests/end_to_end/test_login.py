@@ -8,6 +8,7 @@ import pytest
 
 from support import processes
 from support.openssh_client import sftp
+from support.security_key import build_provider
 
 
 @pytest.fixture
@@ -66,18 +67,24 @@ def test_keyboard_interactive_asks_for_the_password(server, another_user):
             transport.close()
 
 
-@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "ecdsa-521", "rsa"])
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "ecdsa -b 521", "rsa -b 3072",
+                                  "ed25519-sk", "ecdsa-sk"])
 def test_each_type_of_key(server, another_user, tmp_path, kind):
     name, _ = another_user
-    options = {"ecdsa-521": ["-b", "521"], "rsa": ["-b", "3072"]}.get(kind, [])
+    device = []
+    if kind.endswith("-sk"):
+        provider = build_provider(tmp_path)
+        kind += f" -w {provider}"
+        device = ["-o", f"SecurityKeyProvider={provider}"]
     for key in ("right", "wrong"):
-        processes.run(["ssh-keygen", "-q", "-t", kind.split("-")[0], *options, "-N", "",
+        processes.run(["ssh-keygen", "-q", "-t", *kind.split(), "-N", "",
                        "-C", f"{key} key", "-f", tmp_path / key])
     server.add_key(name, tmp_path / "right.pub")
 
     def try_key(key, expect):
         sftp(server, ["pwd"], "-o", f"User={name}", "-o", f"IdentityFile={tmp_path / key}",
-             "-o", "IdentitiesOnly=yes", "-o", "PreferredAuthentications=publickey", expect=expect)
+             "-o", "IdentitiesOnly=yes", "-o", "PreferredAuthentications=publickey", *device,
+             expect=expect)
     server_user, server.user = server.user, name
     try:
         try_key("right", 0)
