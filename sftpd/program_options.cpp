@@ -106,6 +106,8 @@ void set_files(const Settings& settings, ProgramOptions& options) {
   take(files.scratch_directory, settings.scratch_directory);
   using Interrupted = vfs::FileSystem::InterruptedUploads;
   if (settings.keep_interrupted_uploads == false) files.interrupted_uploads = Interrupted::discard;
+  take(files.extents_max, settings.extents_max);
+  take(options.jobs.flatten_after_quiet, settings.flatten_after_quiet);
   options.jobs.version_keep = settings.version_keep;
 }
 

@@ -66,11 +66,13 @@ struct Service::Parts {
   Parts(const ProgramOptions& options, admin::Backends& backends)
       : files(backends.database(), backends.store(), options.files),
         scheduler(jobs::job_table(files, options.jobs), std::random_device()()),
+        long_jobs(jobs::long_job_table(files, options.jobs), std::random_device()()),
         authenticator(auth::users_of(backends.database()), {}),
         server(server_options(options, files), authenticator) {}
 
   vfs::FileSystem files;
   jobs::Scheduler scheduler;
+  jobs::Scheduler long_jobs;
   auth::Authenticator authenticator;
   ssh::Server server;
 };
@@ -87,6 +89,7 @@ std::vector<std::uint16_t> Service::ports() const { return parts_->server.ports(
 void Service::stop() {
   if (!parts_) return;
   parts_->scheduler.request_stop();
+  parts_->long_jobs.request_stop();
   parts_->server.stop();
   parts_->files.drain(drain_max);
   parts_.reset();

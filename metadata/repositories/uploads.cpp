@@ -1,8 +1,5 @@
 #include "metadata/repositories/uploads.h"
 
-#include <map>
-#include <utility>
-
 #include "metadata/transaction_pqxx.h"
 
 namespace metadata {
@@ -16,12 +13,6 @@ constexpr Statement begin_upload{
     "  WHERE account_id = $1 AND id = $2 AND state = 'staging' RETURNING account_id, id)"
     " INSERT INTO uploads (account_id, object_id, node_id, user_id, file_offset)"
     " SELECT account_id, id, $3, $4, $6 FROM object"};
-// A part sent again replaces the first one, as in the store.
-constexpr Statement insert_part{
-    "uploads_add_part",
-    "INSERT INTO upload_parts (account_id, object_id, number, size, etag)"
-    " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, object_id, number)"
-    " DO UPDATE SET size = excluded.size, etag = excluded.etag"};
 constexpr Statement delete_upload{"uploads_end",
                                   "DELETE FROM uploads WHERE account_id = $1 AND object_id = $2"};
 // Index objects_staging, then primary keys.
@@ -37,14 +28,6 @@ constexpr Statement claim_uploads{
     " FROM picked p JOIN uploads u ON u.account_id = p.account_id AND u.object_id = p.id"
     " WHERE o.account_id = p.account_id AND o.id = p.id"
     " RETURNING o.account_id, o.id, u.node_id, u.user_id, o.key, o.upload, u.file_offset"};
-// Primary key.
-constexpr Statement select_parts{
-    "uploads_parts",
-    "SELECT p.account_id, p.object_id, p.number, p.size, p.etag"
-    " FROM unnest($1::bigint[], $2::bigint[]) AS f (account_id, id)"
-    " JOIN upload_parts p ON p.account_id = f.account_id AND p.object_id = f.id"
-    " ORDER BY p.account_id, p.object_id, p.number"};
-
 UploadRow upload_of(const pqxx::row& row) {
   UploadRow upload;
   upload.account = AccountId{row[0].as<std::int64_t>()};
@@ -55,12 +38,6 @@ UploadRow upload_of(const pqxx::row& row) {
   upload.upload = row[5].as<std::string>();
   upload.file_offset = row[6].as<std::uint64_t>();
   return upload;
-}
-
-UploadPart part_of(const pqxx::row& row) {
-  return {.number = row[2].as<int>(),
-          .size = row[3].as<std::uint64_t>(),
-          .etag = row[4].as<std::string>()};
 }
 
 }  // namespace
@@ -74,30 +51,14 @@ void Uploads::begin(AccountId account, ObjectId object, NodeId node, UserId user
   }
 }
 
-void Uploads::add_part(AccountId account, ObjectId object, const UploadPart& part) {
-  transaction_.inner().run(insert_part, account, object, part.number, signed_size(part.size),
-                           part.etag);
-}
-
 void Uploads::end(AccountId account, ObjectId object) {
   transaction_.inner().run(delete_upload, account, object);
 }
 
 std::vector<UploadRow> Uploads::claim_interrupted(std::chrono::seconds lease, int limit) {
   std::vector<UploadRow> uploads;
-  std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> positions;
-  std::vector<std::int64_t> accounts, objects;
   for (const auto& row : transaction_.inner().run(claim_uploads, lease.count(), limit)) {
     uploads.push_back(upload_of(row));
-    accounts.push_back(uploads.back().account.value);
-    objects.push_back(uploads.back().object.value);
-    positions[{accounts.back(), objects.back()}] = uploads.size() - 1;
-  }
-  if (uploads.empty()) return uploads;
-  for (const auto& row :
-       transaction_.inner().run(select_parts, array_of(accounts), array_of(objects))) {
-    const auto position = positions.at({row[0].as<std::int64_t>(), row[1].as<std::int64_t>()});
-    uploads[position].parts.push_back(part_of(row));
   }
   return uploads;
 }

@@ -11,13 +11,8 @@
 
 namespace metadata {
 
-struct UploadPart {
-  int number = 1;
-  std::uint64_t size = 0;
-  std::string etag;
-};
-
-/// A running multipart upload that continues a file: enough to finish it after a crash.
+/// A running multipart upload that continues a file: enough to finish it after a crash. Which parts
+/// it has, the store knows.
 struct UploadRow {
   AccountId account;
   ObjectId object;
@@ -26,10 +21,9 @@ struct UploadRow {
   std::string key;
   std::string upload;             ///< the store's id
   std::uint64_t file_offset = 0;  ///< where the object's first byte lies in the file
-  std::vector<UploadPart> parts;  ///< ascending
 };
 
-/// Rows of `uploads` and `upload_parts`: what is needed to keep the received prefix after kill -9.
+/// Rows of `uploads`: what is needed to keep the received prefix after kill -9.
 class Uploads {
  public:
   explicit Uploads(Transaction& transaction) : transaction_(transaction) {}
@@ -37,12 +31,11 @@ class Uploads {
   /// Also notes the upload id on the object. Leased together with the object.
   void begin(AccountId account, ObjectId object, NodeId node, UserId user,
              const std::string& upload, std::uint64_t file_offset);
-  void add_part(AccountId account, ObjectId object, const UploadPart& part);
   /// The upload ended, one way or the other.
   void end(AccountId account, ObjectId object);
 
   /// Uploads whose object's lease ended: their process is gone. Takes the lease over for `lease`,
-  /// so that of several processes only one finishes each. With parts.
+  /// so that of several processes only one finishes each.
   std::vector<UploadRow> claim_interrupted(std::chrono::seconds lease, int limit);
 
  private:

@@ -22,6 +22,10 @@ constexpr Statement publish_version{
     "versions_publish",
     "SELECT node_id, version_id FROM shoebox_publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
     " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"};
+// Primary key. Only for contents that are not one whole object.
+constexpr Statement mark_scattered{
+    "versions_mark_scattered",
+    "UPDATE versions SET flatten_at = created_at WHERE account_id = $1 AND id = $2"};
 constexpr Statement prune_versions{"versions_prune", "SELECT shoebox_prune($1, $2)"};
 
 Extent extent_of(const pqxx::row& row) {
@@ -76,6 +80,22 @@ ExtentColumns columns_of(const Publication& publication) {
   return columns;
 }
 
+/// Whether a job should make one object of it. Inline bytes become one anyway; all zeros need none.
+bool is_scattered(const Publication& publication) {
+  if (publication.extents.empty()) return false;
+  const auto& first = publication.extents.front();
+  if (publication.extents.size() > 1 || first.offset > 0 || first.length != publication.size) {
+    return true;
+  }
+  const auto* slice = std::get_if<ObjectSlice>(&first.source);
+  if (!slice) return false;
+  std::uint64_t object_size = slice->object_size;
+  for (const FinishedObject& object : publication.finished) {
+    if (object.object == slice->object) object_size = object.size;
+  }
+  return slice->offset > 0 || object_size != publication.size;
+}
+
 struct FinishedColumns {
   std::vector<std::int64_t> ids, sizes;
   std::vector<std::optional<std::string>> sha256s;
@@ -125,8 +145,12 @@ std::optional<PublishResult> Versions::publish(AccountId account, const Publicat
       attributes.uid, attributes.gid, attributes.atime, attributes.mtime, publication.incomplete,
       publication.user);
   if (rows[0][0].is_null()) return std::nullopt;
-  return PublishResult{NodeId{rows[0][0].as<std::int64_t>()},
-                       VersionId{rows[0][1].as<std::int64_t>()}};
+  const PublishResult result{NodeId{rows[0][0].as<std::int64_t>()},
+                             VersionId{rows[0][1].as<std::int64_t>()}};
+  if (is_scattered(publication)) {
+    transaction_.inner().run(mark_scattered, account, result.version);
+  }
+  return result;
 }
 
 int Versions::prune(std::chrono::seconds keep, int limit) {

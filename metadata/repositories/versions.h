@@ -21,7 +21,7 @@ struct ObjectSlice {
   ObjectId object;
   std::string key;  ///< filled when loaded; ignored when published
   std::uint64_t offset = 0;
-  std::uint64_t object_size = 0;   ///< filled when loaded
+  std::uint64_t object_size = 0;   ///< filled when loaded; 0 when published: not known
   std::optional<Sha256> sha256{};  ///< of the whole object; filled when loaded, where it is known
 };
 
@@ -79,7 +79,8 @@ class Versions {
   /// ones, inserts version and extents, stamps the replaced version, updates the node's size, times
   /// and quota, writes an audit row. mtime becomes now unless `attributes` sets it.
   /// Returns nothing if the node was removed meanwhile: then nothing changed, and the caller
-  /// discards its objects. Throws lease_lost, quota_exceeded.
+  /// discards its objects. What is not one whole object is left for Flattening. Throws lease_lost,
+  /// quota_exceeded.
   std::optional<PublishResult> publish(AccountId account, const Publication& publication);
 
   /// Deletes up to `limit` versions that were replaced (or whose node was removed) longer than

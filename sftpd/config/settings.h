@@ -67,6 +67,8 @@ struct Settings {
   std::optional<std::uint64_t> inline_max;
   std::optional<std::string> scratch_directory;
   std::optional<bool> keep_interrupted_uploads;
+  std::optional<int> extents_max;                           ///< of a file
+  std::optional<std::chrono::seconds> flatten_after_quiet;  ///< 0: never
   std::chrono::seconds version_keep{std::chrono::days{7}};  ///< of replaced and removed content
   std::string log_level = "info";
 };

@@ -199,6 +199,10 @@ void version_keep(const YamlValue& value, Settings& settings) {
   settings.version_keep = std::chrono::duration_cast<std::chrono::seconds>(value.duration());
 }
 
+void flatten_after_quiet(const YamlValue& value, Settings& settings) {
+  settings.flatten_after_quiet = std::chrono::ceil<std::chrono::seconds>(value.duration());
+}
+
 void log_level(const YamlValue& value, Settings& settings) {
   constexpr std::array<const char*, 4> levels{"debug", "info", "warning", "error"};
   settings.log_level = levels[value.choice({"debug", "info", "warning", "error"})];
@@ -217,6 +221,8 @@ constexpr Key<Settings> top_keys[] = {
     {"inline_max", size<&Settings::inline_max, 0, 16 * mebibyte>},
     {"scratch_directory", text<&Settings::scratch_directory>},
     {"interrupted_uploads", interrupted_uploads},
+    {"extents_max", count<&Settings::extents_max, 16, 100'000>},
+    {"flatten_after_quiet", flatten_after_quiet},
     {"version_keep", version_keep},
     {"log_level", log_level},
 };

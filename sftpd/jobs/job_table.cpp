@@ -11,6 +11,7 @@ using std::chrono::seconds;
 // One transaction each, or a few store requests: a batch must not hold up the program's end.
 constexpr int prune_batch_max = 200;
 constexpr int destage_batch_max = 64;
+constexpr int flatten_batch_max = 16;
 
 Progress prune_versions(metadata::Database& database, seconds keep) {
   const int done = database.transact([&](metadata::Transaction& tx) {
@@ -46,6 +47,15 @@ std::vector<Job> job_table(vfs::FileSystem& files, const JobOptions& options) {
       {"prune-versions", minutes{10}, prune},
       {"collect-garbage", minutes{5}, collect},
   };
+}
+
+std::vector<Job> long_job_table(vfs::FileSystem& files, const JobOptions& options) {
+  if (options.flatten_after_quiet == seconds{0}) return {};
+  const auto flatten = [&files, quiet = options.flatten_after_quiet](const std::stop_token& stop) {
+    const int done = files.flatten(quiet, flatten_batch_max, stop);
+    return Progress{.done = done, .more = done >= flatten_batch_max};
+  };
+  return {{"flatten", seconds{30}, flatten}};
 }
 
 }  // namespace sftpd::jobs

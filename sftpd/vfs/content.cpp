@@ -27,6 +27,8 @@ bool continues(const Source& source, std::uint64_t length, const Source& next) {
       source);
 }
 
+bool same_place(const Source& a, const Source& b) { return continues(a, 0, b); }
+
 }  // namespace
 
 std::shared_ptr<const metadata::Sha256> shared_hash(const std::optional<metadata::Sha256>& hash) {
@@ -154,6 +156,21 @@ void Content::replace(const ObjectWriter* writer, const Source& place) {
     if (!streamed || streamed->writer.get() != writer) continue;
     piece.source = advanced(place, streamed->offset);
   }
+}
+
+bool Content::follow(const Content& before, const Content& now) {
+  std::vector<Piece> moved;
+  for (const auto& [offset, was] : before.pieces_) {
+    for (const Piece& piece : pieces(offset, was.length)) {
+      if (!same_place(piece.source, advanced(was.source, piece.offset - offset))) continue;
+      for (Piece& is : now.pieces(piece.offset, piece.length)) {
+        const auto there = advanced(was.source, is.offset - offset);
+        if (!same_place(is.source, there)) moved.push_back(std::move(is));
+      }
+    }
+  }
+  for (Piece& piece : moved) assign(piece.offset, piece.length, std::move(piece.source));
+  return !moved.empty();
 }
 
 bool Content::refers_to(const ObjectWriter* writer) const {

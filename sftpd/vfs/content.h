@@ -65,6 +65,9 @@ class Content {
   /// Lets every piece that comes from `writer` come from the same offset of `place` instead.
   void replace(const ObjectWriter* writer, const Source& place);
   bool refers_to(const ObjectWriter* writer) const;
+  /// Where this has the same as `before`, it now has what `now` has there: the same bytes, in
+  /// another place. False if nothing changed.
+  bool follow(const Content& before, const Content& now);
 
  private:
   void carve(std::uint64_t offset, std::uint64_t end);

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
 
 #include "metadata/database.h"
@@ -41,6 +43,8 @@ class FileSystem {
     std::size_t inline_max = std::size_t{128} << 10;
     std::string scratch_directory = "/tmp";  ///< for edits that do not fit memory
     InterruptedUploads interrupted_uploads = InterruptedUploads::keep;
+    /// A file with more extents than this gets fewer with its next commit.
+    std::size_t extents_max = 1000;
     int commit_threads = 32;  ///< commits to the store under way at once
     /// For how long a killed process's uploads look alive; renewed five times as often.
     std::chrono::seconds object_lease{60};
@@ -62,6 +66,8 @@ class FileSystem {
   OpenFiles& open_files() { return *open_files_; }
   ObjectReserve& objects() { return *objects_; }
   ContentType& content_type() { return *content_type_; }
+  /// Held by the one who uses memory beyond the pool, so that rewriting gets on when it is empty.
+  std::mutex& beyond_the_pool() { return beyond_the_pool_; }
 
   /// Waits until everything that lost connections left behind is committed, at most `limit`.
   void drain(std::chrono::milliseconds limit);
@@ -73,10 +79,15 @@ class FileSystem {
   /// Moves up to `limit` inline extents older than `age` into the store. Returns how many. A job.
   int destage(std::chrono::seconds age, int limit);
 
+  /// Makes one object of each of up to `limit` files that lie in several pieces and had no new
+  /// content for `quiet`. Nobody sees a change. Returns how many were looked at. A job.
+  int flatten(std::chrono::seconds quiet, int limit, const std::stop_token& stop);
+
  private:
   metadata::Database& database_;
   storage::ObjectStore& store_;
   Options options_;
+  std::mutex beyond_the_pool_;
   std::unique_ptr<MemoryPool> memory_;
   std::unique_ptr<BlockCache> cache_;
   std::unique_ptr<ObjectChecks> object_checks_;

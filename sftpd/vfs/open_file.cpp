@@ -329,6 +329,11 @@ bool OpenFile::ahead_of_database() {
   return (dirty_ || attributes_pending_ || !expected_.empty()) && !orphaned_;
 }
 
+bool OpenFile::is_being_written() {
+  std::lock_guard lock(mutex_);
+  return writers_ > 0 || dirty_;
+}
+
 metadata::NodeId OpenFile::node() {
   std::lock_guard lock(mutex_);
   return node_.id;

@@ -62,12 +62,17 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Attributes attributes();
   /// Whether this process knows more about the file than the database.
   bool ahead_of_database();
+  /// Whether somebody may still write, or has.
+  bool is_being_written();
   metadata::NodeId node();
   std::optional<metadata::VersionId> version();
 
   /// Another process may have committed: takes its content over, unless there are own changes. May
   /// wait for the database. False if the file has no name any more.
   bool catch_up();
+  /// The same bytes may lie in other objects by now: looks where, when what was known is gone or
+  /// soon will be. May wait for the database. False if nothing has moved.
+  bool find_moved_bytes();
   /// Runs `remove_name`; afterwards the file has no name, and commits go nowhere. None happens
   /// meanwhile. When it throws, all is as before.
   void orphan(const std::function<void()>& remove_name);
@@ -98,7 +103,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   enum class ReadStart { started, needs_cut };
   using Operation = OperationQueue::Operation;
   struct ReadJob;
-  /// Edited bytes on their way into a new object, one behind the other.
+  /// Edited and inline bytes on their way into a new object, one behind the other.
   struct Packing {
     struct Packed {
       std::uint64_t file_offset, length, object_offset;
@@ -137,6 +142,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   // Reading: open_file_reading.cpp.
   ReadStart start_read(const std::shared_ptr<ReadJob>& job);
+  void read_again(const std::shared_ptr<ReadJob>& job);
   void fetch(ReadJob& job, const std::vector<StoredPiece>& wanted, std::uint64_t granularity);
   std::shared_ptr<ObjectCheck> check_locked(Reader& reader, const Stored& place);
   bool copy_local_locked(const Piece& piece, std::span<std::byte> into);
@@ -151,19 +157,26 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   // step may need memory: then it goes on when it is called again.
   Step commit(Completeness completeness);
   void store_stream();
+  void publish_content(Completeness completeness);
+  metadata::Publication publication_locked(Completeness completeness);
+  std::optional<metadata::Sha256> whole_hash_locked(const metadata::Publication& publication);
+  std::optional<metadata::PublishResult> publish_or_follow(metadata::Publication publication,
+                                                           Completeness completeness);
+  std::optional<metadata::PublishResult> publish(const metadata::Publication& publication);
+  std::optional<metadata::PublishResult> find_published(const metadata::Publication& publication);
+  void committed(const metadata::PublishResult& result, Completeness completeness);
+  bool find_moved_bytes_publishing();
+
+  // Edited and inline bytes become a few extents: open_file_packing.cpp. As above.
   Step store_scratch();
   bool begin_packing();
-  void inline_scratch_locked(const std::vector<Piece>& pieces);
+  void inline_run_locked(const std::vector<Piece>& pieces);
+  std::string local_bytes(const Piece& piece);
   Step pack_scratch();
   ObjectWriter::Result pack_some();
   void finish_packed();
   void give_up_packing() noexcept;
-  void publish_content(Completeness completeness);
-  metadata::Publication publication_locked(Completeness completeness);
-  std::optional<metadata::Sha256> whole_hash_locked(const metadata::Publication& publication);
-  std::optional<metadata::PublishResult> publish(const metadata::Publication& publication);
-  std::optional<metadata::PublishResult> find_published(const metadata::Publication& publication);
-  void committed(const metadata::PublishResult& result, Completeness completeness);
+  void join_small_pieces();
 
   void end_incompleteness();
   void keep_prefix();

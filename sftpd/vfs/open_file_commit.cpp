@@ -19,9 +19,6 @@ namespace sftpd::vfs {
 
 namespace {
 
-/// More inline extents than this become an object: each is a row that every later open reads.
-constexpr std::size_t inline_pieces_max = 32;
-constexpr std::size_t pack_chunk = std::size_t{1} << 20;
 constexpr int publish_attempts_max = 3;
 
 metadata::Extent extent_of(const Piece& piece) {
@@ -55,9 +52,10 @@ Step OpenFile::commit(Completeness completeness) {
   }
   try {
     store_stream();
-    const Step step = store_scratch();
-    if (step == Step::done) publish_content(completeness);
-    return step;
+    if (store_scratch() != Step::done) return Step::needs_memory;
+    join_small_pieces();
+    publish_content(completeness);
+    return Step::done;
   } catch (...) {
     give_up_packing();
     remember_failure();
@@ -74,7 +72,7 @@ void OpenFile::publish_content(Completeness completeness) {
     if (orphaned_) return;
     publication = publication_locked(completeness);
   }
-  if (const auto result = publish(publication)) {
+  if (const auto result = publish_or_follow(std::move(publication), completeness)) {
     committed(*result, completeness);
   } else {
     std::lock_guard lock(mutex_);
@@ -99,108 +97,6 @@ void OpenFile::store_stream() {
     }
   }
   cut_stream(true);
-}
-
-Step OpenFile::store_scratch() {
-  if (!packing_ && !begin_packing()) return Step::done;
-  return pack_scratch();
-}
-
-/// False if nothing needs an object: no edits, or so few that they become inline bytes.
-bool OpenFile::begin_packing() {
-  auto packing = std::make_unique<Packing>();
-  auto& pieces = packing->pieces;
-  std::uint64_t total = 0;
-  std::lock_guard lock(mutex_);
-  for (auto& piece : content_.all()) {
-    if (!std::holds_alternative<Scratch>(piece.source)) continue;
-    total += piece.length;
-    pieces.push_back(std::move(piece));
-  }
-  if (pieces.empty()) return false;
-  if (pieces.front().offset == 0) {
-    std::vector<std::byte> head(static_cast<std::size_t>(
-        std::min<std::uint64_t>(ContentType::head_size, pieces.front().length)));
-    scratch_->read(0, head);
-    mime_ = files_.content_type().detect(head);
-  }
-  if (total <= files_.options().inline_max && pieces.size() <= inline_pieces_max) {
-    inline_scratch_locked(pieces);
-    return false;
-  }
-  packing_ = std::move(packing);
-  return true;
-}
-
-void OpenFile::inline_scratch_locked(const std::vector<Piece>& pieces) {
-  for (const auto& piece : pieces) {
-    auto bytes = std::make_shared<std::string>(static_cast<std::size_t>(piece.length), '\0');
-    scratch_->read(piece.offset, std::as_writable_bytes(std::span(*bytes)));
-    content_.assign(piece.offset, piece.length, Inline{std::move(bytes), 0});
-  }
-}
-
-Step OpenFile::pack_scratch() {
-  auto& packing = *packing_;
-  while (packing.next < packing.pieces.size()) {
-    switch (pack_some()) {
-      case ObjectWriter::Result::taken:
-        break;
-      case ObjectWriter::Result::cut:
-        finish_packed();
-        break;
-      case ObjectWriter::Result::wait:
-        files_.open_files().relieve_pressure(*this);
-        return Step::needs_memory;
-    }
-  }
-  finish_packed();
-  packing_ = nullptr;
-  return Step::done;
-}
-
-ObjectWriter::Result OpenFile::pack_some() {
-  auto& packing = *packing_;
-  const Piece& piece = packing.pieces[packing.next];
-  std::vector<std::byte> chunk(
-      static_cast<std::size_t>(std::min<std::uint64_t>(pack_chunk, piece.length - packing.done)));
-  scratch_->read(piece.offset + packing.done, chunk);
-  if (!packing.writer) {
-    packing.writer = std::make_shared<ObjectWriter>(files_, account_, node(), user_, 0,
-                                                    ObjectWriter::Recovery::impossible);
-  }
-  if (!packing.writer->accepts(packing.filled, chunk.size())) return ObjectWriter::Result::cut;
-  const auto result = packing.writer->write(packing.filled, chunk);
-  if (result != ObjectWriter::Result::taken) return result;
-  packing.packed.push_back({piece.offset + packing.done, chunk.size(), packing.filled});
-  packing.filled += chunk.size();
-  packing.done += chunk.size();
-  if (packing.done == piece.length) {
-    ++packing.next;
-    packing.done = 0;
-  }
-  return result;
-}
-
-void OpenFile::finish_packed() {
-  auto& packing = *packing_;
-  WrittenObject written = packing.writer->finish(mime_);
-  std::lock_guard lock(mutex_);
-  const auto key = std::make_shared<const std::string>(written.key);
-  const auto sha256 = shared_hash(written.row.sha256);
-  for (const auto& place : packing.packed) {
-    content_.assign(place.file_offset, place.length,
-                    Stored{written.row.object, key, written.row.size, place.object_offset, sha256});
-  }
-  finished_.push_back(std::move(written));
-  packing.packed.clear();
-  packing.writer = nullptr;
-  packing.filled = 0;
-}
-
-void OpenFile::give_up_packing() noexcept {
-  if (packing_ && packing_->writer) packing_->writer->abandon();
-  packing_ = nullptr;
 }
 
 metadata::Publication OpenFile::publication_locked(Completeness completeness) {
@@ -243,6 +139,39 @@ std::optional<metadata::Sha256> OpenFile::whole_hash_locked(
     }
   }
   return {};
+}
+
+/// What this file shares with the committed version may lie in other objects by now.
+std::optional<metadata::PublishResult> OpenFile::publish_or_follow(
+    metadata::Publication publication, Completeness completeness) {
+  try {
+    return publish(publication);
+  } catch (const metadata::Error& error) {
+    if (error.code() != metadata::ErrorCode::lease_lost || !find_moved_bytes_publishing()) throw;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    publication = publication_locked(completeness);
+  }
+  return publish(publication);
+}
+
+bool OpenFile::find_moved_bytes() {
+  std::lock_guard publishing(publish_mutex_);
+  return find_moved_bytes_publishing();
+}
+
+bool OpenFile::find_moved_bytes_publishing() {
+  const auto id = version();
+  if (!id) return false;
+  const auto found = files_.database().query(
+      [&](metadata::Transaction& tx) { return metadata::Versions(tx).load(account_, *id); });
+  if (!found) return false;
+  const Content now = Content::of(*found);
+  std::lock_guard lock(mutex_);
+  if (node_.version != id) return false;
+  const Content before = std::exchange(base_, now);
+  return content_.follow(before, now);
 }
 
 std::optional<metadata::PublishResult> OpenFile::publish(const metadata::Publication& publication) {

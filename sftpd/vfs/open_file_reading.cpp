@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "sftpd/vfs/block_cache.h"
 #include "sftpd/vfs/filesystem.h"
@@ -12,7 +13,8 @@
 namespace sftpd::vfs {
 
 /// One READ on its way: bytes that were at hand, and segments that may still be coming.
-struct OpenFile::ReadJob {
+struct OpenFile::ReadJob : std::enable_shared_from_this<ReadJob> {
+  std::weak_ptr<OpenFile> file;
   std::shared_ptr<Reader> reader;
   std::uint64_t offset = 0;
   std::uint64_t wanted = 0;
@@ -29,6 +31,7 @@ struct OpenFile::ReadJob {
   std::vector<std::shared_ptr<ObjectCheck>> checks;  ///< whose verdict it waits for
   std::vector<std::byte> buffer;  ///< the answer, unless one segment holds all of it
   std::atomic<std::size_t> missing = 0;
+  bool again = false;  ///< the bytes were not where they had been: this is the second attempt
 
   void arrived() {
     if (--missing == 0) answer();
@@ -46,6 +49,10 @@ struct OpenFile::ReadJob {
                     part.length);
       }
       promise.set_value(storage::Payload(std::move(buffer)));
+    } catch (const storage::Error& error) {
+      const auto owner = error.code() == storage::ErrorCode::no_such_key ? file.lock() : nullptr;
+      if (owner && !std::exchange(again, true)) return owner->read_again(shared_from_this());
+      promise.set_exception(std::make_exception_ptr(as_vfs_error(std::current_exception())));
     } catch (...) {
       promise.set_exception(std::make_exception_ptr(as_vfs_error(std::current_exception())));
     }
@@ -55,6 +62,7 @@ struct OpenFile::ReadJob {
 storage::Future<storage::Payload> OpenFile::read(const std::shared_ptr<Reader>& reader,
                                                  std::uint64_t offset, std::uint32_t length) {
   auto job = std::make_shared<ReadJob>();
+  job->file = weak_from_this();
   job->reader = reader;
   job->offset = offset;
   job->wanted = length;
@@ -82,6 +90,23 @@ storage::Future<storage::Payload> OpenFile::read(const std::shared_ptr<Reader>& 
   return future;
 }
 
+/// An object is gone when its bytes have moved to another one, and an hour has passed.
+void OpenFile::read_again(const std::shared_ptr<ReadJob>& job) {
+  (void)submit(
+      [this, job](bool may_wait) {
+        if (!may_wait) return Step::needs_thread;
+        try {
+          find_moved_bytes();
+          while (start_read(job) == ReadStart::needs_cut) cut_stream(false);
+        } catch (...) {
+          job->promise.set_exception(
+              std::make_exception_ptr(as_vfs_error(std::current_exception())));
+        }
+        return Step::done;
+      },
+      Effect::none);
+}
+
 OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
   std::vector<StoredPiece> wanted;
   std::vector<StoredPiece> ahead;
@@ -94,6 +119,8 @@ OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
       return ReadStart::started;
     }
     job->length = std::min(job->wanted, size_ - job->offset);
+    job->parts.clear();
+    job->checks.clear();
     job->buffer.clear();  // Zeros, also when this is tried again.
     const auto pieces = content_.pieces(job->offset, job->length);
     const bool direct = pieces.size() == 1 && std::holds_alternative<Stored>(pieces[0].source);

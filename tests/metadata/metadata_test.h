@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "metadata/repositories/accounts.h"
+#include "metadata/repositories/flattening.h"
 #include "metadata/repositories/nodes.h"
 #include "metadata/repositories/objects.h"
 #include "metadata/repositories/uploads.h"
@@ -20,11 +21,20 @@ namespace metadata {
 /// All repositories on one transaction.
 struct Repositories {
   explicit Repositories(Transaction& of)
-      : accounts(of), users(of), nodes(of), versions(of), objects(of), uploads(of) {}
+      : transaction(of),
+        accounts(of),
+        users(of),
+        nodes(of),
+        versions(of),
+        flattening(of),
+        objects(of),
+        uploads(of) {}
+  Transaction& transaction;
   Accounts accounts;
   Users users;
   Nodes nodes;
   Versions versions;
+  Flattening flattening;
   Objects objects;
   Uploads uploads;
 };

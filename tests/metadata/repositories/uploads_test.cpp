@@ -25,13 +25,8 @@ class UploadsRepository : public MetadataTest {
   NodeId file;
 };
 
-TEST_F(UploadsRepository, AnInterruptedOneComesWithItsParts) {
+TEST_F(UploadsRepository, AnInterruptedOneIsClaimedOnce) {
   const ObjectId object = begin("key", seconds{0});
-  in([&](Repositories& r) {
-    r.uploads.add_part(account, object, {2, 200, "two"});
-    r.uploads.add_part(account, object, {1, 100, "one"});
-    r.uploads.add_part(account, object, {2, 250, "two again"});
-  });
   const auto claimed = claim(seconds{60});
   ASSERT_EQ(claimed.size(), 1U);
   EXPECT_EQ(claimed[0].account, account);
@@ -41,10 +36,6 @@ TEST_F(UploadsRepository, AnInterruptedOneComesWithItsParts) {
   EXPECT_EQ(claimed[0].key, "key");
   EXPECT_EQ(claimed[0].upload, "upload-key");
   EXPECT_EQ(claimed[0].file_offset, 4096U);
-  ASSERT_EQ(claimed[0].parts.size(), 2U);
-  EXPECT_EQ(claimed[0].parts[0].etag, "one");
-  EXPECT_EQ(claimed[0].parts[1].number, 2);
-  EXPECT_EQ(claimed[0].parts[1].size, 250U);
   EXPECT_TRUE(claim(seconds{60}).empty()) << "the first claim took the lease over";
 }
 
@@ -65,12 +56,8 @@ TEST_F(UploadsRepository, EachIsClaimedByOneProcess) {
 
 TEST_F(UploadsRepository, AnEndedOneIsForgotten) {
   const ObjectId object = begin("key", seconds{0});
-  in([&](Repositories& r) {
-    r.uploads.add_part(account, object, {1, 100, "one"});
-    r.uploads.end(account, object);
-  });
+  in([&](Repositories& r) { r.uploads.end(account, object); });
   EXPECT_TRUE(claim(seconds{60}).empty());
-  EXPECT_EQ(text("SELECT count(*) FROM upload_parts"), "0");
 }
 
 TEST_F(UploadsRepository, PublishingEndsIt) {
@@ -88,10 +75,6 @@ TEST_F(UploadsRepository, TheCollectorEndsIt) {
               r.uploads.begin(account, object, file, UserId{3}, "upload", 0);
             }),
             ErrorCode::lease_lost);
-  EXPECT_EQ(code_of([&](Repositories& r) {
-              r.uploads.add_part(account, object, {1, 1, "x"});
-            }),
-            ErrorCode::not_found);
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ constexpr char million_rows[] = R"(
     SELECT account_id, id, 't', 'b', 'f' FROM users;
   INSERT INTO uploads (account_id, object_id, node_id, user_id, file_offset)
     SELECT account_id, id, 1, 1, 0 FROM objects WHERE state = 'staging';
-  INSERT INTO upload_parts (account_id, object_id, number, size, etag)
-    SELECT account_id, object_id, p, 5, 'e' FROM uploads, generate_series(1, 3) p;
+  UPDATE versions SET flatten_at = created_at - interval '1 hour'
+    WHERE id % 1000 = 7 AND replaced_at IS NULL;
   INSERT INTO node_successors SELECT 1000, i, i + 1, now() FROM generate_series(1, 20000) i;
   INSERT INTO audit_events (account_id, action) SELECT 1000, 'x' FROM generate_series(1, 20000);
   ANALYZE;
@@ -189,10 +189,18 @@ TEST_F(Plans, NoStatementReadsAWholeTable) {
     r.objects.scan(big, ObjectId{10030000004}, 50);
     r.objects.known_keys({"1003/5", "x"});
   });
+  check("flattening", [&](Repositories& r) {
+    const auto claimed = r.flattening.claim(seconds{60}, seconds{60}, 10);
+    ASSERT_EQ(claimed.size(), 10U);
+    EXPECT_TRUE(r.flattening.renew(claimed[0], seconds{60}));
+    r.flattening.leave(claimed[0]);
+    const ScatteredVersion scattered{big, NodeId{10030010007}, VersionId{10030000007}};
+    const auto object = r.objects.reserve(big, {"flat"}, seconds{60})[0];
+    r.flattening.replace_extents(scattered, {object, 100, std::nullopt, "etag", ""});
+  });
   check("uploads", [&](Repositories& r) {
     const auto ids = r.objects.reserve(big, {"new"}, seconds{60});
     r.uploads.begin(big, ids[0], file, UserId{1}, "u", 0);
-    r.uploads.add_part(big, ids[0], {1, 5, "e"});
     r.uploads.end(big, ids[0]);
     EXPECT_EQ(r.uploads.claim_interrupted(seconds{60}, 10).size(), 10U);
   });

@@ -52,6 +52,17 @@ TEST(Settings, TheProductionExampleIsRead) {
   EXPECT_FALSE(settings.part_size) << "the part's own default";
 }
 
+TEST(Settings, FlatteningIsReadInSecondsAndZeroTurnsItOff) {
+  const auto quiet = [](const std::string& text) {
+    return parse_settings(production + text, "shoebox.yaml").flatten_after_quiet;
+  };
+  EXPECT_EQ(quiet(""), std::nullopt);
+  EXPECT_EQ(quiet("flatten_after_quiet: 2h\n"), std::chrono::hours{2});
+  EXPECT_EQ(quiet("flatten_after_quiet: 1ms\n"), std::chrono::seconds{1}) << "not off";
+  EXPECT_EQ(quiet("flatten_after_quiet: 0s\n"), std::chrono::seconds{0});
+  EXPECT_EQ(parse_settings(production + "extents_max: 64\n", "shoebox.yaml").extents_max, 64);
+}
+
 TEST(Settings, EmbeddedDatabaseAndLocalStorage) {
   const Settings settings = parse_settings(
       "host_keys: [/k]\n"

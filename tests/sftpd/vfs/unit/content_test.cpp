@@ -15,8 +15,8 @@ struct Byte {
 };
 
 Stored stored(int number, std::uint64_t offset) {
-  return {metadata::ObjectId{number}, std::make_shared<const std::string>("key"), 1'000'000,
-          offset, nullptr};
+  return {metadata::ObjectId{number}, std::make_shared<const std::string>("key"), 1'000'000, offset,
+          nullptr};
 }
 
 Byte byte_of(const Source& source, std::uint64_t further) {

@@ -1,0 +1,59 @@
+#include "metadata/repositories/flattening.h"
+
+#include "metadata/repositories/sha256_text.h"
+#include "metadata/transaction_pqxx.h"
+
+namespace metadata {
+namespace {
+
+// Index versions_scattered, over all accounts; then primary keys.
+constexpr Statement claim_scattered{
+    "flattening_claim",
+    "WITH picked AS MATERIALIZED ("
+    "  SELECT account_id, id FROM versions"
+    "  WHERE flatten_at <= now() - $1 * interval '1 second' AND replaced_at IS NULL"
+    "  ORDER BY flatten_at LIMIT $3 FOR UPDATE SKIP LOCKED)"
+    " UPDATE versions v SET flatten_at = clock_timestamp() + $2 * interval '1 second'"
+    " FROM picked p WHERE v.account_id = p.account_id AND v.id = p.id"
+    " RETURNING v.account_id, v.node_id, v.id"};
+// Primary key, as in the next two.
+constexpr Statement renew_claim{
+    "flattening_renew",
+    "UPDATE versions SET flatten_at = clock_timestamp() + $3 * interval '1 second'"
+    " WHERE account_id = $1 AND id = $2 AND replaced_at IS NULL"};
+constexpr Statement leave_version{
+    "flattening_leave", "UPDATE versions SET flatten_at = NULL WHERE account_id = $1 AND id = $2"};
+constexpr Statement flatten_version{"flattening_replace_extents",
+                                    "SELECT shoebox_flatten($1, $2, $3, $4, $5, $6, $7, $8)"};
+
+}  // namespace
+
+std::vector<ScatteredVersion> Flattening::claim(std::chrono::seconds quiet,
+                                                std::chrono::seconds hold, int limit) {
+  std::vector<ScatteredVersion> claimed;
+  for (const auto& row :
+       transaction_.inner().run(claim_scattered, quiet.count(), hold.count(), limit)) {
+    claimed.push_back({AccountId{row[0].as<std::int64_t>()}, NodeId{row[1].as<std::int64_t>()},
+                       VersionId{row[2].as<std::int64_t>()}});
+  }
+  return claimed;
+}
+
+bool Flattening::renew(const ScatteredVersion& scattered, std::chrono::seconds hold) {
+  return transaction_.inner()
+             .run(renew_claim, scattered.account, scattered.version, hold.count())
+             .affected_rows() > 0;
+}
+
+void Flattening::leave(const ScatteredVersion& scattered) {
+  transaction_.inner().run(leave_version, scattered.account, scattered.version);
+}
+
+bool Flattening::replace_extents(const ScatteredVersion& scattered, const FinishedObject& object) {
+  const auto rows = transaction_.inner().run(
+      flatten_version, scattered.account, scattered.node, scattered.version, object.object,
+      signed_size(object.size), bytea_text(object.sha256), object.etag, object.mime);
+  return rows[0][0].as<bool>();
+}
+
+}  // namespace metadata
