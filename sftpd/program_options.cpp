@@ -75,6 +75,9 @@ storage::s3::S3ObjectStore::Options s3_options(const StorageSettings& settings,
   s3.credentials = credentials(settings, options);
   s3.ca_file = settings.ca_file;
   take(s3.connections_max, settings.connections_max);
+  take(s3.retry.total_max, settings.retry_for);
+  take(s3.limits.parts_equal, settings.equal_parts);
+  take(s3.limits.part_copy, settings.part_copy);
   if (settings.payload_signing == Given::always) s3.payload_signing = PayloadSigning::always;
   if (settings.payload_signing == Given::never) s3.payload_signing = PayloadSigning::never;
   return s3;

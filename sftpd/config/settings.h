@@ -36,6 +36,9 @@ struct StorageSettings {
   enum class PayloadSigning { automatic, always, never };
   std::optional<PayloadSigning> payload_signing;
   std::optional<int> connections_max;
+  std::optional<std::chrono::milliseconds> retry_for;
+  std::optional<bool> equal_parts;
+  std::optional<bool> part_copy;
   std::string ca_file;
 
   std::string prefix;  ///< of all object keys

@@ -91,6 +91,9 @@ constexpr Key<StorageSettings> storage_keys[] = {
     {"prefix", text<&StorageSettings::prefix>},
     {"payload_signing", payload_signing},
     {"connections_max", count<&StorageSettings::connections_max, 1, 1000>},
+    {"retry_for", duration<&StorageSettings::retry_for>},
+    {"equal_parts", boolean<&StorageSettings::equal_parts>},
+    {"part_copy", boolean<&StorageSettings::part_copy>},
     {"ca_file", text<&StorageSettings::ca_file>},
 };
 

@@ -24,12 +24,12 @@ std::optional<std::chrono::milliseconds> retry_after(const http::Response& respo
 class RetryPolicy {
  public:
   struct Options {
-    int attempts_max = 40;
+    int attempts_max = 100;
     std::chrono::milliseconds delay_first{100};
     std::chrono::milliseconds delay_max{5000};
     /// No attempt begins later than this after the first, except the second one. Long enough for
-    /// a store that is being restarted.
-    std::chrono::milliseconds total_max{60'000};
+    /// a store that is away for a minute.
+    std::chrono::milliseconds total_max{120'000};
   };
 
   /// `random` draws from [0, 1).

@@ -1,12 +1,14 @@
 """The object store or the database goes away and comes back: errors may come, wrong bytes never."""
 
+import time
+
 import pytest
 
 from support import processes
-from support.content import content, write_file
+from support.content import content, digest, write_file
 from support.openssh_client import sftp
 from support.raw_sftp import (CLOSE, F_CREAT, F_TRUNC, F_WRITE, NO_SUCH_FILE, OK, STAT,
-                              STATUS, WRITE, U64)
+                              STATUS, WRITE, StatusError, U64)
 from support.sessions import assert_clean, connected
 from support.uploads import SlowUpload
 
@@ -34,6 +36,38 @@ def test_the_store_dies_and_returns_during_an_upload(own_server, tmp_path):
         put_until_it_works(own_server, source, "/film.mov")
     assert raw.stat("/film.mov").size == 100_000_000
     assert raw.get("/film.mov") == source.read_bytes()
+    transport.close()
+    assert_clean(own_server)
+
+
+@pytest.mark.slow
+def test_an_upload_waits_for_a_store_that_is_away_for_a_minute(own_server, tmp_path):
+    """The client notices nothing but a pause."""
+    transport, raw = connected(own_server)
+    source = write_file(tmp_path / "film.mov", content(200_000_000))
+    upload = SlowUpload(own_server, source, "/film.mov", tmp_path, megabits=200)
+    upload.wait_for_bytes(raw, 40_000_000)
+    own_server.minio.kill()
+    time.sleep(60)
+    own_server.minio.start()
+    assert upload.wait()
+    assert digest(raw.get("/film.mov")) == digest(source)
+    transport.close()
+    assert_clean(own_server)
+
+
+@pytest.mark.settings(**{"storage.retry_for": "3s"})
+def test_an_upload_fails_clearly_when_the_store_stays_away(own_server, tmp_path):
+    transport, raw = connected(own_server)
+    raw.put("/film.mov", b"old content")
+    source = write_file(tmp_path / "film.mov", content(60_000_000))
+    own_server.minio.kill()
+    failed = sftp(own_server, [f"put {source} /film.mov"], expect="failure", seconds=100)
+    assert "Failure" in failed.stderr
+    with pytest.raises(StatusError, match="The storage does not answer"):
+        raw.put("/photo.jpg", content(1_000_000))
+    own_server.minio.start()
+    assert raw.get("/film.mov") == b"old content"
     transport.close()
     assert_clean(own_server)
 

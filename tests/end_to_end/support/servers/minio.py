@@ -68,7 +68,7 @@ class MinioServer(Server):
             processes.run(["ssh-keygen", "-q", "-t", key_type, "-N", "",
                            "-f", self.folder / f"ssh_host_{key_type}_key"])
         # JSON is YAML, and needs no library.
-        self.configuration.write_text(json.dumps(self._settings() | self.extra_settings, indent=1))
+        self.configuration.write_text(json.dumps(self.with_extra(self._settings()), indent=1))
 
     def _settings(self):
         return {

@@ -21,10 +21,10 @@ class QuickstartServer(Server):
         if self.extra_settings:  # Quickstart leaves a file alone that is there. JSON is YAML.
             self.folder_of_data.mkdir()
             keys = [f"host_keys/ssh_host_{name}_key" for name in ("ed25519", "ecdsa", "rsa")]
-            (self.folder_of_data / "shoebox.yaml").write_text(json.dumps({
+            (self.folder_of_data / "shoebox.yaml").write_text(json.dumps(self.with_extra({
                 "listen": [f"{self.host}:{self.port}"], "host_keys": keys,
                 "database": {"embedded": "postgres"},
-                "storage": {"backend": "local", "directory": "objects"}} | self.extra_settings))
+                "storage": {"backend": "local", "directory": "objects"}})))
 
     def start_command(self):
         return [self.program, "quickstart", "--data", self.folder_of_data,

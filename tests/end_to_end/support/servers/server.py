@@ -17,7 +17,8 @@ USER = "anna"
 class Server:
     """One server with everything that it needs, in a folder of its own, on free ports.
 
-    `extra_settings`: keys of the configuration beyond what the kind of server sets itself.
+    `extra_settings`: keys of the configuration beyond what the kind of server sets itself, those of
+    a section as "section.key".
     """
 
     kind = "?"
@@ -35,6 +36,14 @@ class Server:
         self.known_hosts.touch()
         self.password_file = self._write_secret("password", self.password)
         self.askpass = self._write_askpass(self.password)
+
+    def with_extra(self, settings):
+        """These settings with the extra ones laid over them."""
+        for name, value in self.extra_settings.items():
+            *section, key = name.split(".")
+            place = settings.setdefault(section[0], {}) if section else settings
+            place[key] = value
+        return settings
 
     # --- life
 
