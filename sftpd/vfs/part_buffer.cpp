@@ -12,21 +12,24 @@ namespace sftpd::vfs {
 
 namespace {
 constexpr std::size_t kib = 1024;
-constexpr std::size_t mib = 1024 * kib;
+/// Up to here plain pages: most files are small, and 2 MiB for each of them would be much.
+constexpr std::size_t small_max = 1024 * kib;
 }  // namespace
 
 PartBuffer::~PartBuffer() {
-  if (data_) ::munmap(data_, capacity_);
+  if (data_ && block_.size() == 0) ::munmap(data_, capacity_);
 }
 
 PartBuffer::PartBuffer(PartBuffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       capacity_(std::exchange(other.capacity_, 0)),
+      block_(std::move(other.block_)),
       filled_(std::move(other.filled_)) {}
 
 PartBuffer& PartBuffer::operator=(PartBuffer&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(capacity_, other.capacity_);
+  std::swap(block_, other.block_);
   std::swap(filled_, other.filled_);
   return *this;
 }
@@ -34,11 +37,28 @@ PartBuffer& PartBuffer::operator=(PartBuffer&& other) noexcept {
 std::size_t PartBuffer::capacity_for(std::size_t size) {
   if (size <= 64 * kib) return 64 * kib;
   if (size <= 256 * kib) return 256 * kib;
-  return (size + mib - 1) / mib * mib;
+  if (size <= small_max) return small_max;
+  constexpr std::size_t piece = storage::PageBlock::piece;
+  return (size + piece - 1) / piece * piece;
 }
 
 void PartBuffer::grow(std::size_t capacity) {
   if (capacity <= capacity_) return;
+  if (capacity <= small_max) return grow_small(capacity);
+  if (block_.size() == 0 && data_) {
+    storage::PageBlock block;
+    block.grow(capacity);
+    std::memcpy(block.data(), data_, capacity_);
+    ::munmap(data_, capacity_);
+    block_ = std::move(block);
+  } else {
+    block_.grow(capacity);
+  }
+  data_ = block_.data();
+  capacity_ = capacity;
+}
+
+void PartBuffer::grow_small(std::size_t capacity) {
   void* grown =
       data_ ? ::mremap(data_, capacity_, capacity, MREMAP_MAYMOVE)
             : ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

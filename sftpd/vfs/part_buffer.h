@@ -5,11 +5,14 @@
 #include <map>
 #include <span>
 
+#include "storage/page_block.h"
+
 namespace sftpd::vfs {
 
 /// Growable memory for one part of an upload, and which of its bytes have arrived.
 ///
-/// Growing does not copy (mremap), and untouched capacity costs nothing. Not thread-safe.
+/// Growing copies nothing that is large: a part of some size lies in a storage::PageBlock. Not
+/// thread-safe.
 class PartBuffer {
  public:
   PartBuffer() = default;
@@ -37,8 +40,11 @@ class PartBuffer {
   }
 
  private:
+  void grow_small(std::size_t capacity);
+
   std::byte* data_ = nullptr;
   std::size_t capacity_ = 0;
+  storage::PageBlock block_;                   ///< has the memory, unless it is small
   std::map<std::size_t, std::size_t> filled_;  ///< begin -> end, neither touching nor overlapping
 };
 

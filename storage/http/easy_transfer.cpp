@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <new>
+#include <span>
 #include <stdexcept>
 
 namespace storage::http {
@@ -186,8 +187,7 @@ std::size_t EasyTransfer::on_body(const char* bytes, std::size_t size) {
           std::min(static_cast<std::uint64_t>(length), request_.body_max)));
     }
   }
-  const auto* first = reinterpret_cast<const std::byte*>(bytes);
-  body.insert(body.end(), first, first + size);
+  body.append(std::as_bytes(std::span(bytes, size)));
   return size;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/large_buffer.h"
 #include "storage/payload.h"
 
 namespace storage::http {
@@ -48,7 +49,7 @@ struct Response {
   std::string failure_text{};  ///< for the log
   int status = 0;              ///< 0 where no response came
   Headers headers{};
-  std::vector<std::byte> body{};
+  LargeBuffer body{};
 
   std::string_view body_text() const {
     return {reinterpret_cast<const char*>(body.data()), body.size()};

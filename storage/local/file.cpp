@@ -101,21 +101,22 @@ void File::append(const std::string& text) {
   }
 }
 
-std::vector<std::byte> File::read_at(std::uint64_t offset, std::uint64_t length) const {
+LargeBuffer File::read_at(std::uint64_t offset, std::uint64_t length) const {
+  LargeBuffer bytes;
   const std::uint64_t end = size();
-  if (offset >= end) return {};
-  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(length, end - offset)));
+  if (offset >= end) return bytes;
+  const auto room = bytes.extend(static_cast<std::size_t>(std::min(length, end - offset)));
   std::size_t done = 0;
-  while (done < bytes.size()) {
+  while (done < room.size()) {
     const ssize_t count =
-        pread(descriptor_, bytes.data() + done,
-              std::min<std::size_t>(bytes.size() - done, io_size_max), as_offset(offset + done));
+        pread(descriptor_, room.data() + done,
+              std::min<std::size_t>(room.size() - done, io_size_max), as_offset(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail("read");
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
-  bytes.resize(done);
+  bytes.shrink_to(done);
   return bytes;
 }
 
@@ -146,7 +147,7 @@ void File::copy_from(const File& source, std::uint64_t source_offset, std::uint6
         source.read_at(source_offset, std::min<std::uint64_t>(length, copy_buffer_bytes));
     if (bytes.empty())
       throw Error(ErrorCode::rejected, "the source ends: " + source.path_.string());
-    write_at(offset, bytes);
+    write_at(offset, bytes.bytes());
     source_offset += bytes.size();
     offset += bytes.size();
     length -= bytes.size();

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "storage/large_buffer.h"
+
 namespace storage::local {
 
 /// An open file descriptor, closed with it, and the calls the store makes of it. All throw
@@ -27,7 +29,7 @@ class File {
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
   /// In one write(2) at the end, so that lines of several writers do not mix.
   void append(const std::string& text);
-  std::vector<std::byte> read_at(std::uint64_t offset, std::uint64_t length) const;
+  LargeBuffer read_at(std::uint64_t offset, std::uint64_t length) const;
   /// Copies inside the kernel; shares blocks where the file system can.
   void copy_from(const File& source, std::uint64_t source_offset, std::uint64_t offset,
                  std::uint64_t length);

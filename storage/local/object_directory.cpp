@@ -18,7 +18,7 @@ constexpr std::uint64_t metadata_size_max = 64U << 10;
 // Long enough for any put; another process may have one under way.
 constexpr std::chrono::hours leftover_age{24};
 
-std::string text_of(const std::vector<std::byte>& bytes) {
+std::string text_of(const LargeBuffer& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -118,7 +118,7 @@ Payload ObjectDirectory::get(const ObjectKey& key, ByteRange range, std::uint64_
   if (std::min(left, range.length) > size_max) {
     throw Error(ErrorCode::rejected, "too much to read at once: " + key.text);
   }
-  return Payload(file.read_at(range.offset, range.length));
+  return file.read_at(range.offset, range.length).to_payload();
 }
 
 ObjectMetadata ObjectDirectory::metadata_of(const ObjectKey& key, const File& file) const {

@@ -98,17 +98,19 @@ void RangedRead::keep_received(http::Response& response, Request& request) {
     return;
   }
   etag_ = *etag;
-  received_.insert(received_.end(), response.body.begin(), response.body.end());
+  received_.append(response.body.bytes());
   set_range(request);
 }
 
 Payload RangedRead::finish(Answer answer) {
   if (answer.ok) {
-    if (received_.empty()) return Payload(std::move(answer.response.body));
-    received_.insert(received_.end(), answer.response.body.begin(), answer.response.body.end());
-    return Payload(std::move(received_));
+    if (received_.empty()) return std::move(answer.response.body).to_payload();
+    received_.append(answer.response.body.bytes());
+    return std::move(received_).to_payload();
   }
-  if (answer.response.status == status_past_the_end) return Payload(std::move(received_));
+  if (answer.response.status == status_past_the_end) {
+    return std::move(received_).to_payload();
+  }
   if (answer.response.status == status_precondition_failed) {
     throw Error(ErrorCode::corrupted, "GetObject " + key_.text + ": changed while it was read");
   }

@@ -37,7 +37,7 @@ class RangedRead : public std::enable_shared_from_this<RangedRead> {
   const ObjectKey key_;
   const ByteRange range_;
   const std::uint64_t size_max_;
-  std::vector<std::byte> received_;
+  LargeBuffer received_;
   std::string etag_;  // of what was received, as the store wrote it
 };
 
