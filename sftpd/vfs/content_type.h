@@ -19,6 +19,7 @@ class ContentType {
   ~ContentType();
 
   /// "image/jpeg", "application/octet-stream" ... Never fails: what is not known is octet-stream.
+  /// Source code and other text that does not begin with a sign of its kind is text/plain.
   std::string detect(std::span<const std::byte> head);
 
  private:
