@@ -10,6 +10,11 @@
 
 namespace sftpd::vfs {
 
+namespace {
+/// Whoever commits all the time makes us look again: not for ever.
+constexpr int stale_reads_max = 4;
+}  // namespace
+
 OpenDirectory::OpenDirectory(FileSystem& files, metadata::AccountId account,
                              metadata::Node directory, metadata::Node parent)
     : files_(files),
@@ -26,6 +31,7 @@ std::vector<DirectoryEntry> OpenDirectory::next(int limit) {
   }
   if (ended_) return entries;
   std::vector<metadata::Node> nodes;
+  const std::uint64_t seen = files_.open_files().commits();
   try {
     nodes = files_.database().query([&](metadata::Transaction& tx) {
       return metadata::Nodes(tx).list(account_, directory_.id, after_, limit);
@@ -36,14 +42,33 @@ std::vector<DirectoryEntry> OpenDirectory::next(int limit) {
   ended_ = nodes.size() < static_cast<std::size_t>(limit);
   if (!nodes.empty()) after_ = nodes.back().name;
   for (auto& node : nodes) {
-    Attributes attributes = attributes_of(node);
-    if (node.kind == NodeKind::file) {
-      const auto open = files_.open_files().find(account_, node.id);
-      if (open) attributes = open->attributes();
-    }
+    const Attributes attributes =
+        node.kind == NodeKind::file ? attributes_of_file(node, seen) : attributes_of(node);
     entries.push_back({std::move(node.name), attributes});
   }
   return entries;
+}
+
+/// Those of its open file while that is ahead of the row. A file that was committed between our two
+/// looks is neither in the row we read nor ahead of it any more: then its row is read again.
+Attributes OpenDirectory::attributes_of_file(const metadata::Node& listed, std::uint64_t seen) {
+  metadata::Node node = listed;
+  auto& open_files = files_.open_files();
+  for (int attempt = 1;; ++attempt) {
+    const auto open = open_files.find(account_, node.id);
+    if (open && open->ahead_of_database()) return open->attributes();
+    if (attempt == stale_reads_max || !open_files.committed_since(seen, account_, node.id)) break;
+    seen = open_files.commits();
+    try {
+      auto found = files_.database().query(
+          [&](metadata::Transaction& tx) { return metadata::Nodes(tx).find(account_, node.id); });
+      if (!found) break;
+      node = std::move(*found);
+    } catch (...) {
+      throw as_vfs_error(std::current_exception());
+    }
+  }
+  return attributes_of(node);
 }
 
 }  // namespace sftpd::vfs

@@ -25,6 +25,8 @@ class OpenDirectory {
   const metadata::Node& node() const { return directory_; }
 
  private:
+  Attributes attributes_of_file(const metadata::Node& listed, std::uint64_t seen);
+
   FileSystem& files_;
   metadata::AccountId account_;
   metadata::Node directory_;

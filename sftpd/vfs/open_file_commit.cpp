@@ -218,7 +218,7 @@ void OpenFile::committed(const metadata::PublishResult& result, Completeness com
   std::vector<Piece> extents;
   metadata::NodeId before;
   // Before we stop being ahead of the database: who looks between has to look again.
-  files_.open_files().committed();
+  files_.open_files().committed(account_, result.node);
   {
     std::lock_guard lock(mutex_);
     before = std::exchange(node_.id, result.node);

@@ -1,5 +1,7 @@
 #include "sftpd/vfs/open_files.h"
 
+#include <algorithm>
+
 #include "metadata/database.h"
 #include "metadata/repositories/versions.h"
 #include "sftpd/vfs/filesystem.h"
@@ -8,12 +10,34 @@
 
 namespace sftpd::vfs {
 
+namespace {
+/// More than are made while somebody reads a page of a directory.
+constexpr std::size_t committed_max = 1024;
+}  // namespace
+
 metadata::Version load_version(FileSystem& files, metadata::AccountId account,
                                metadata::VersionId id) {
   auto version = files.database().query(
       [&](metadata::Transaction& tx) { return metadata::Versions(tx).load(account, id); });
   if (!version) throw Error(ErrorCode::content_damaged, "a file's version is missing");
   return std::move(*version);
+}
+
+void OpenFiles::committed(metadata::AccountId account, metadata::NodeId node) {
+  std::lock_guard lock(mutex_);
+  committed_.emplace_back(account, node);
+  if (committed_.size() > committed_max) committed_.pop_front();
+  ++commits_;
+}
+
+bool OpenFiles::committed_since(std::uint64_t seen, metadata::AccountId account,
+                                metadata::NodeId node) {
+  if (commits_ == seen) return false;
+  std::lock_guard lock(mutex_);
+  const std::uint64_t since = commits_ - seen;
+  if (since > committed_.size()) return true;
+  return std::find(committed_.end() - static_cast<std::ptrdiff_t>(since), committed_.end(),
+                   Key{account, node}) != committed_.end();
 }
 
 std::shared_ptr<OpenFile> OpenFiles::open(const Identity& who, const metadata::Node& node,

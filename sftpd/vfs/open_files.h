@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,7 +27,11 @@ class OpenFiles {
 
   /// Counts the commits of this process. Read it before a node that is to be opened.
   std::uint64_t commits() const { return commits_; }
-  void committed() { ++commits_; }
+  /// Called before the file stops being ahead of the database.
+  void committed(metadata::AccountId account, metadata::NodeId node);
+  /// Whether this process has published new content of the node since commits() were `seen`; also
+  /// true where so many have been made that nobody knows any more.
+  bool committed_since(std::uint64_t seen, metadata::AccountId account, metadata::NodeId node);
 
   /// The open file of a node, made or brought up to date from its current version; may wait for the
   /// database. `node` was read after commits() were `seen`. Throws not_found.
@@ -65,6 +70,7 @@ class OpenFiles {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<Key, std::weak_ptr<OpenFile>> table_;
+  std::deque<Key> committed_;  ///< the last ones, oldest first
   int alive_ = 0;
   bool relieving_ = false;
   std::atomic<std::uint64_t> commits_ = 0;

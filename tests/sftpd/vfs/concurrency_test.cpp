@@ -185,5 +185,55 @@ TEST_F(ConcurrencyTest, ReadersOfAFileThatIsWrittenSeeWhatWasWritten) {
   EXPECT_EQ(read("file"), content);
 }
 
+TEST_F(ConcurrencyTest, AListingNeverShowsLessThanWasWrittenBeforeItBegan) {
+  constexpr int rounds = 150;
+  for (int i = 0; i < 60; ++i) put("a" + std::to_string(i), "");
+  put("file", "");
+  std::atomic<std::uint64_t> written = 0;
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    Vfs session(*files, identity);
+    for (int i = 0; i < rounds; ++i) {
+      const auto handle = session.open_file("file", {.write = true}, {});
+      handle->write(written, storage::Payload::copy_of("x")).get();
+      ++written;
+      handle->close().get();
+    }
+    done = true;
+  });
+  int stale = 0;
+  while (!done) {
+    const std::uint64_t before = written;
+    for (const auto& entry : vfs->open_directory("/")->next(100)) {
+      if (entry.name == "file" && entry.attributes.size < before) ++stale;
+    }
+  }
+  writer.join();
+  EXPECT_EQ(stale, 0);
+}
+
+TEST_F(ConcurrencyTest, ASlowReaderHoldsItsOwnWindowOnly) {
+  options.transfer_memory_max = 64 * mib;
+  options.read_cache_max = 2 * mib;
+  restart();
+  put("slow", noise(8 * mib));
+  put("fast", noise(8 * mib, 2));
+  restart();
+  const auto slow = open_reading("slow");
+  std::vector<storage::Payload> not_sent_yet;
+  for (std::size_t at = 0; at < 1 * mib; at += 32 * kib) {
+    not_sent_yet.push_back(slow->read(at, 32 * kib).get());
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(read("fast"), noise(8 * mib, 2));
+  files->cache().wait_until_idle();
+  EXPECT_LE(files->cache().used(), 4 * mib) << "the cache, and what the slow one was given";
+  std::string content;
+  for (const auto& bytes : not_sent_yet) content += bytes.text();
+  while (content.size() < 8 * mib) {
+    content += slow->read(content.size(), 32 * kib).get().text();
+  }
+  EXPECT_EQ(content, noise(8 * mib));
+}
+
 }  // namespace
 }  // namespace sftpd::vfs
