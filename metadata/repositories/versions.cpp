@@ -18,6 +18,17 @@ constexpr Statement select_version{
     " LEFT JOIN extents e ON e.account_id = v.account_id AND e.version_id = v.id"
     " LEFT JOIN objects o ON o.account_id = e.account_id AND o.id = e.object_id"
     " WHERE v.account_id = $1 AND v.id = $2 ORDER BY e.file_offset"};
+// The page by the index of names, the rest by primary keys.
+constexpr Statement upcoming_files{
+    "versions_upcoming",
+    "SELECT n.name, e.object_id, o.key, e.object_offset, o.size, o.sha256"
+    " FROM (SELECT account_id, name, version_id FROM nodes"
+    "       WHERE account_id = $1 AND parent_id = $2 AND name > $3 AND kind = 'file'"
+    "       ORDER BY account_id, parent_id, name LIMIT $4) n"
+    " LEFT JOIN extents e ON e.account_id = n.account_id AND e.version_id = n.version_id"
+    "  AND e.file_offset = 0 AND e.object_id IS NOT NULL"
+    " LEFT JOIN objects o ON o.account_id = e.account_id AND o.id = e.object_id"
+    " ORDER BY n.name"};
 constexpr Statement publish_version{
     "versions_publish",
     "SELECT node_id, version_id FROM shoebox_publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
@@ -128,6 +139,22 @@ std::optional<Version> Versions::load(AccountId account, VersionId id) {
     if (!row[3].is_null()) version.extents.push_back(extent_of(row));
   }
   return version;
+}
+
+std::vector<UpcomingFile> Versions::upcoming(AccountId account, NodeId directory,
+                                             const std::string& after, int limit) {
+  const auto rows = transaction_.inner().run(upcoming_files, account, directory, after, limit);
+  std::vector<UpcomingFile> files;
+  for (const auto& row : rows) {
+    UpcomingFile file{row[0].as<std::string>(), {}};
+    if (!row[1].is_null()) {
+      file.object =
+          ObjectSlice{ObjectId{row[1].as<std::int64_t>()}, row[2].as<std::string>(),
+                      row[3].as<std::uint64_t>(), row[4].as<std::uint64_t>(), sha256_of(row[5])};
+    }
+    files.push_back(std::move(file));
+  }
+  return files;
 }
 
 std::optional<PublishResult> Versions::publish(AccountId account, const Publication& publication) {

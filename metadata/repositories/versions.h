@@ -62,6 +62,12 @@ struct Publication {
   UserId user;  ///< for the audit row
 };
 
+/// A file further on in a directory.
+struct UpcomingFile {
+  std::string name;
+  std::optional<ObjectSlice> object;  ///< where its content begins, unless that is inline
+};
+
 struct PublishResult {
   NodeId node;  ///< the given one, or its successor
   VersionId version;
@@ -74,6 +80,11 @@ class Versions {
 
   /// With extents, in file order.
   std::optional<Version> load(AccountId account, VersionId id);
+
+  /// The next `limit` files of a directory whose names are bytewise greater than `after`, in name
+  /// order: what somebody who reads a directory file by file opens next.
+  std::vector<UpcomingFile> upcoming(AccountId account, NodeId directory, const std::string& after,
+                                     int limit);
 
   /// Publishes: locks the node (or its successor), turns finished objects live, pins the shared
   /// ones, inserts version and extents, stamps the replaced version, updates the node's size, times

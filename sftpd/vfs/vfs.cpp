@@ -5,6 +5,7 @@
 #include "metadata/database.h"
 #include "metadata/repositories/accounts.h"
 #include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/listing_prefetch.h"
 #include "sftpd/vfs/node_attributes.h"
 #include "sftpd/vfs/open_file.h"
 #include "sftpd/vfs/open_files.h"
@@ -50,7 +51,10 @@ auto translated(Work&& work) {
 
 }  // namespace
 
-Vfs::Vfs(FileSystem& files, Identity identity) : files_(files), identity_(std::move(identity)) {
+Vfs::Vfs(FileSystem& files, Identity identity)
+    : files_(files),
+      identity_(std::move(identity)),
+      next_files_(std::make_unique<ListingPrefetch>(files_, identity_.account)) {
   root_ = translated([&] {
     return files_.database().query(
         [&](metadata::Transaction& tx) { return metadata::Accounts(tx).root(identity_.account); });
@@ -149,7 +153,10 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
       auto emptied = handle->set_attributes(empty);
       if (emptied.ready()) emptied.get();
     }
-    if (flags.read && !flags.write && node.size <= prefetch_max) file->prefetch(prefetch_max);
+    if (flags.read && !flags.write) {
+      if (node.size <= prefetch_max) file->prefetch(prefetch_max);
+      if (place.trail.size() > 1) next_files_->opened(node.parent, node.name);
+    }
     return handle;
   });
 }

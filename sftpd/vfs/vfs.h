@@ -17,6 +17,7 @@
 namespace sftpd::vfs {
 
 class FileSystem;
+class ListingPrefetch;
 
 /// Who works on an account's tree.
 struct Identity {
@@ -92,6 +93,7 @@ class Vfs {
   FileSystem& files_;
   Identity identity_;
   metadata::NodeId root_;
+  std::unique_ptr<ListingPrefetch> next_files_;
 };
 
 }  // namespace sftpd::vfs
