@@ -103,6 +103,8 @@ void set_files(const Settings& settings, ProgramOptions& options) {
   files.key_prefix = settings.storage.prefix;
   take(files.transfer_memory_max, settings.transfer_memory_max);
   take(files.read_cache_max, settings.read_cache_max);
+  take(files.read_cache_directory, settings.read_cache_directory);
+  take(files.read_cache_disk_max, settings.read_cache_disk_max);
   take(files.verify_reads, settings.verify_reads);
   take(files.part_size, settings.part_size);
   take(files.inline_max, settings.inline_max);

@@ -65,6 +65,8 @@ struct Settings {
 
   std::optional<std::uint64_t> transfer_memory_max;  ///< bytes, as all sizes here
   std::optional<std::uint64_t> read_cache_max;
+  std::optional<std::string> read_cache_directory;
+  std::optional<std::uint64_t> read_cache_disk_max;
   std::optional<bool> verify_reads;
   std::optional<std::uint64_t> part_size;
   std::optional<std::uint64_t> inline_max;

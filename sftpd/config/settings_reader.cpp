@@ -219,6 +219,8 @@ constexpr Key<Settings> top_keys[] = {
     {"limits", limits},
     {"transfer_memory_max", size<&Settings::transfer_memory_max, 16 * mebibyte, tebibyte>},
     {"read_cache_max", size<&Settings::read_cache_max, 0, tebibyte>},
+    {"read_cache_directory", text<&Settings::read_cache_directory>},
+    {"read_cache_disk_max", size<&Settings::read_cache_disk_max, mebibyte, 1024 * tebibyte>},
     {"verify_reads", boolean<&Settings::verify_reads>},
     {"part_size", size<&Settings::part_size, 5 * mebibyte, 1024 * mebibyte>},
     {"inline_max", size<&Settings::inline_max, 0, 16 * mebibyte>},
@@ -256,6 +258,7 @@ void make_paths_absolute(const std::filesystem::path& directory, Settings& setti
   absolute(settings.storage.session_token_file);
   absolute(settings.storage.ca_file);
   if (settings.scratch_directory) absolute(*settings.scratch_directory);
+  if (settings.read_cache_directory) absolute(*settings.read_cache_directory);
 }
 
 }  // namespace

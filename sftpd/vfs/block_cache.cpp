@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sftpd/vfs/disk_cache.h"
+
 namespace sftpd::vfs {
 
 void BlockCache::Segment::when_ready(std::function<void()> callback) {
@@ -66,22 +68,17 @@ std::vector<BlockCache::SegmentPtr> BlockCache::get(const Place& place, storage:
         continue;
       }
     }
-    const std::uint64_t begin = std::max(before_end, at / granularity * granularity);
-    const std::uint64_t stop =
+    const auto kept = on_disk(place, at);
+    std::uint64_t begin = std::max(before_end, at / granularity * granularity);
+    std::uint64_t stop =
         std::min({(at / granularity + 1) * granularity, next_begin, place.object_size});
-    lru_.emplace_front(place.object, begin);
-    auto segment = std::make_shared<Segment>();
-    segment->offset = begin;
-    segment->length = stop - begin;
-    segments.emplace(begin, Entry{segment, lru_.begin()});
-    cached_ += segment->length;
-    ++under_way_;
-    make_room_locked();
+    if (kept) {
+      begin = std::max(before_end, kept->offset);
+      stop = std::min(next_begin, kept->offset + kept->length);
+    }
+    auto segment = add_locked(place, begin, stop);
     lock.unlock();
-    auto answer = store_.get(storage::ObjectKey{place.key}, {segment->offset, segment->length});
-    answer.on_ready([this, object = place.object, segment, answer]() mutable {
-      fetched(object, segment, std::move(answer));
-    });
+    fetch(place, segment, kept);
     lock.lock();
     covering.push_back(std::move(segment));
     at = stop;
@@ -89,8 +86,47 @@ std::vector<BlockCache::SegmentPtr> BlockCache::get(const Place& place, storage:
   return covering;
 }
 
-void BlockCache::fetched(metadata::ObjectId object, const SegmentPtr& segment,
-                         storage::Future<storage::Payload> answer) {
+/// Whether the disk has the byte at `at`, and what around it.
+std::optional<BlockCache::OnDisk> BlockCache::on_disk(const Place& place, std::uint64_t at) const {
+  const auto found = disk_ ? disk_->find(place.key, at) : std::nullopt;
+  if (!found) return {};
+  return OnDisk{found->offset, found->length};
+}
+
+BlockCache::SegmentPtr BlockCache::add_locked(const Place& place, std::uint64_t begin,
+                                              std::uint64_t end) {
+  lru_.emplace_front(place.object, begin);
+  auto segment = std::make_shared<Segment>();
+  segment->offset = begin;
+  segment->length = end - begin;
+  objects_[place.object].segments.emplace(begin, Entry{segment, lru_.begin()});
+  cached_ += segment->length;
+  ++under_way_;
+  make_room_locked();
+  return segment;
+}
+
+void BlockCache::fetch(const Place& place, const SegmentPtr& segment,
+                       const std::optional<OnDisk>& kept) {
+  if (!kept) return fetch_from_store(place, segment);
+  disk_->read(place.key, kept->offset,
+              [this, place, segment, kept = *kept](std::optional<storage::Payload> bytes) {
+                if (!bytes || bytes->size() != kept.length) return fetch_from_store(place, segment);
+                auto wanted = bytes->slice(static_cast<std::size_t>(segment->offset - kept.offset),
+                                           static_cast<std::size_t>(segment->length));
+                fetched(place, segment, storage::ready_future(std::move(wanted)), Origin::disk);
+              });
+}
+
+void BlockCache::fetch_from_store(const Place& place, const SegmentPtr& segment) {
+  auto answer = store_.get(storage::ObjectKey{place.key}, {segment->offset, segment->length});
+  answer.on_ready([this, place, segment, answer]() mutable {
+    fetched(place, segment, std::move(answer), Origin::store);
+  });
+}
+
+void BlockCache::fetched(const Place& place, const SegmentPtr& segment,
+                         storage::Future<storage::Payload> answer, Origin origin) {
   storage::Payload payload;
   std::exception_ptr failure;
   try {
@@ -99,10 +135,12 @@ void BlockCache::fetched(metadata::ObjectId object, const SegmentPtr& segment,
       throw storage::Error(storage::ErrorCode::corrupted,
                            "an object is shorter than the database says");
     }
+    // Before anybody can find out that it is damaged, and drop it.
+    if (disk_ && origin == Origin::store) disk_->keep(place.key, segment->offset, payload);
   } catch (...) {
     failure = std::current_exception();
     std::lock_guard lock(mutex_);
-    forget_locked(object, segment);
+    forget_locked(place.object, segment);
   }
   segment->finish(std::move(payload), failure);
   std::lock_guard lock(mutex_);
@@ -159,9 +197,10 @@ void BlockCache::make_room_locked() {
   }
 }
 
-void BlockCache::drop(metadata::ObjectId object) {
+void BlockCache::drop(const Place& place) {
+  if (disk_) disk_->drop(place.key);
   std::lock_guard lock(mutex_);
-  const auto known = objects_.find(object);
+  const auto known = objects_.find(place.object);
   if (known == objects_.end()) return;
   for (const auto& [offset, entry] : known->second.segments) {
     cached_ -= entry.segment->length;

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,6 +17,8 @@
 
 namespace sftpd::vfs {
 
+class DiskCache;
+
 /// Bytes of objects read lately, for the whole process. Objects never change, so nothing here is
 /// ever stale.
 ///
@@ -24,9 +27,9 @@ namespace sftpd::vfs {
 /// reader still holds lives on, and counts, until it lets go. Safe from any thread.
 class BlockCache {
  public:
-  /// `store` must outlive it.
-  BlockCache(storage::ObjectStore& store, std::size_t capacity)
-      : store_(store), capacity_(capacity), counter_(std::make_shared<Counter>()) {}
+  /// `store` must outlive it, and so must `disk`, a second tier, if there is one.
+  BlockCache(storage::ObjectStore& store, std::size_t capacity, DiskCache* disk = nullptr)
+      : store_(store), capacity_(capacity), disk_(disk), counter_(std::make_shared<Counter>()) {}
   ~BlockCache();
 
   class Segment {
@@ -62,8 +65,8 @@ class BlockCache {
   std::vector<SegmentPtr> get(const Place& place, storage::ByteRange range,
                               std::uint64_t granularity);
 
-  /// Forgets what is cached of an object: the next reader fetches it again.
-  void drop(metadata::ObjectId object);
+  /// Forgets what is cached of an object: the next reader fetches it from the store again.
+  void drop(const Place& place);
 
   /// Waits until nothing is being fetched.
   void wait_until_idle();
@@ -79,6 +82,11 @@ class BlockCache {
   std::size_t used() const;
 
  private:
+  /// A segment that the disk has.
+  struct OnDisk {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+  };
   /// Bytes alive, shared with the payloads, which may outlive the cache.
   struct Counter {
     std::mutex mutex;
@@ -93,14 +101,20 @@ class BlockCache {
     std::map<std::uint64_t, Entry> segments;  ///< by offset
   };
 
-  void fetched(metadata::ObjectId object, const SegmentPtr& segment,
-               storage::Future<storage::Payload> answer);
+  enum class Origin { store, disk };
+  std::optional<OnDisk> on_disk(const Place& place, std::uint64_t at) const;
+  SegmentPtr add_locked(const Place& place, std::uint64_t begin, std::uint64_t end);
+  void fetch(const Place& place, const SegmentPtr& segment, const std::optional<OnDisk>& kept);
+  void fetch_from_store(const Place& place, const SegmentPtr& segment);
+  void fetched(const Place& place, const SegmentPtr& segment,
+               storage::Future<storage::Payload> answer, Origin origin);
   storage::Payload counted(storage::Payload payload);
   void forget_locked(metadata::ObjectId object, const SegmentPtr& segment);
   void make_room_locked();
 
   storage::ObjectStore& store_;
   const std::size_t capacity_;
+  DiskCache* const disk_;
   std::shared_ptr<Counter> counter_;
   mutable std::mutex mutex_;
   std::condition_variable idle_;

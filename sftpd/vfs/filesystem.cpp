@@ -4,6 +4,7 @@
 
 #include "sftpd/vfs/block_cache.h"
 #include "sftpd/vfs/content_type.h"
+#include "sftpd/vfs/disk_cache.h"
 #include "sftpd/vfs/executor.h"
 #include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/object_check.h"
@@ -22,7 +23,11 @@ FileSystem::FileSystem(metadata::Database& database, storage::ObjectStore& store
   const std::size_t all = std::max(options_.transfer_memory_max, writing_memory_min);
   options_.read_cache_max = std::min(options_.read_cache_max, all / 2);
   memory_ = std::make_unique<MemoryPool>(all - options_.read_cache_max);
-  cache_ = std::make_unique<BlockCache>(store_, options_.read_cache_max);
+  if (!options_.read_cache_directory.empty()) {
+    disk_cache_ =
+        std::make_unique<DiskCache>(options_.read_cache_directory, options_.read_cache_disk_max);
+  }
+  cache_ = std::make_unique<BlockCache>(store_, options_.read_cache_max, disk_cache_.get());
   object_checks_ = std::make_unique<ObjectChecks>(*cache_);
   content_type_ = std::make_unique<ContentType>();
   objects_ = std::make_unique<ObjectReserve>(database_, options_.key_prefix, options_.object_lease);

@@ -15,6 +15,7 @@ namespace sftpd::vfs {
 
 class BlockCache;
 class ContentType;
+class DiskCache;
 class Executor;
 class MemoryPool;
 class ObjectChecks;
@@ -35,6 +36,9 @@ class FileSystem {
     std::size_t transfer_memory_max = std::size_t{256} << 20;
     /// Of that, for the cache of blocks read.
     std::size_t read_cache_max = std::size_t{64} << 20;
+    /// A directory for a second tier of that cache, which survives restarts; empty: none.
+    std::string read_cache_directory;
+    std::uint64_t read_cache_disk_max = std::uint64_t{10} << 30;
     /// Objects read from their first byte to their last are compared with their checksums.
     bool verify_reads = true;
     std::size_t part_size = std::size_t{16} << 20;  ///< of multipart uploads, for files of 32 GiB
@@ -89,6 +93,7 @@ class FileSystem {
   Options options_;
   std::mutex beyond_the_pool_;
   std::unique_ptr<MemoryPool> memory_;
+  std::unique_ptr<DiskCache> disk_cache_;  ///< may be null
   std::unique_ptr<BlockCache> cache_;
   std::unique_ptr<ObjectChecks> object_checks_;
   std::unique_ptr<ContentType> content_type_;

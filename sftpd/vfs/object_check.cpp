@@ -197,7 +197,7 @@ void ObjectChecks::found_good(metadata::ObjectId object, std::uint32_t crc) {
 }
 
 void ObjectChecks::found_damaged(const CheckedObject& object) {
-  cache_.drop(object.place.object);
+  cache_.drop(object.place);
   log::error("stored content is damaged", {{"account", object.account.value},
                                            {"node", object.node.value},
                                            {"object", object.place.object.value},

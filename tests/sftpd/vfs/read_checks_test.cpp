@@ -83,7 +83,7 @@ TEST_F(ReadChecksTest, DamageInTheMiddleIsSeenToo) {
 TEST_F(ReadChecksTest, EachTimeTheBytesAreReadTheyAreCompared) {
   EXPECT_EQ(read("photo"), noise(size));
   const std::string id = text("SELECT id FROM objects WHERE state = 'live'");
-  files->cache().drop(metadata::ObjectId{std::stoll(id)});
+  files->cache().drop({metadata::ObjectId{std::stoll(id)}, "", size});
   store.add({.operation = Operation::get, .fault = Fault::corrupt});
   EXPECT_LT(read_until_failure(*open_reading("photo")), size) << "also once it was found good";
 }
