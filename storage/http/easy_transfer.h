@@ -26,6 +26,7 @@ class EasyTransfer {
                const MultiEngine::Options& options);
 
   CURL* easy() const { return easy_.get(); }
+  bool is_bulky() const { return request_.bulky; }
 
   /// Turns curl's result into the response.
   void finish(CURLcode result);

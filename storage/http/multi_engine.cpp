@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cassert>
 #include <csignal>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <new>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "storage/http/easy_transfer.h"
+#include "storage/http/request_queue.h"
 
 namespace storage::http {
 namespace {
@@ -25,10 +25,7 @@ using SteadyClock = std::chrono::steady_clock;
 // How long the loop sleeps when nothing at all is due; submit() wakes it.
 constexpr std::chrono::milliseconds idle_wait{60'000};
 
-struct Waiting {
-  Request request;
-  MultiEngine::Done done;
-};
+using Waiting = RequestQueue::Waiting;
 
 struct MultiCleanup {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
@@ -50,7 +47,7 @@ void block_signals() {
 
 class MultiEngine::Loop {
  public:
-  explicit Loop(Options options) : options_(std::move(options)) {
+  explicit Loop(Options options) : options_(std::move(options)), queue_(options_.connections_max) {
     initialise_curl_once();
     multi_.reset(curl_multi_init());
     if (!multi_) throw std::bad_alloc();
@@ -76,7 +73,7 @@ class MultiEngine::Loop {
     {
       std::lock_guard lock(mutex_);
       if (!own_thread && queue_.size() >= options_.queue_max) return false;
-      queue_.push_back({std::move(request), std::move(done)});
+      queue_.push({std::move(request), std::move(done)});
     }
     if (!own_thread) curl_multi_wakeup(multi_.get());
     return true;
@@ -125,13 +122,12 @@ class MultiEngine::Loop {
   }
 
   void start_waiting() {
-    while (active_.size() < options_.connections_max) {
+    while (true) {
       Waiting next;
       {
         std::lock_guard lock(mutex_);
-        if (queue_.empty()) return;
-        next = std::move(queue_.front());
-        queue_.pop_front();
+        if (!queue_.ready()) return;
+        next = queue_.pop();
       }
       start(std::move(next));
     }
@@ -139,6 +135,7 @@ class MultiEngine::Loop {
 
   void start(Waiting next) {
     Done done = next.done;
+    const bool bulky = next.request.bulky;
     Response failed;
     try {
       auto transfer = std::make_unique<EasyTransfer>(take_handle(), std::move(next.request),
@@ -154,7 +151,13 @@ class MultiEngine::Loop {
       failed.failure_text = error.what();
     }
     failed.failure = Failure::other;
+    end_in_queue(bulky);
     done(std::move(failed));
+  }
+
+  void end_in_queue(bool bulky) {
+    std::lock_guard lock(mutex_);
+    queue_.ended(bulky);
   }
 
   EasyHandle take_handle() {
@@ -183,6 +186,7 @@ class MultiEngine::Loop {
       curl_multi_remove_handle(multi_.get(), easy);
       Response response = transfer->take_response();
       Done done = transfer->take_done();
+      end_in_queue(transfer->is_bulky());
       keep_handle(transfer->take_easy());
       transfer.reset();
       done(std::move(response));
@@ -192,7 +196,7 @@ class MultiEngine::Loop {
   int poll_timeout_ms() {
     std::lock_guard lock(mutex_);
     if (stopping_ && queue_.empty() && timers_.empty() && active_.empty()) return 0;
-    if (!queue_.empty() && active_.size() < options_.connections_max) return 0;
+    if (queue_.ready()) return 0;
     if (timers_.empty()) return static_cast<int>(idle_wait.count());
     if (stopping_) return 0;
     const auto wait =
@@ -206,7 +210,7 @@ class MultiEngine::Loop {
   std::unordered_map<CURL*, std::unique_ptr<EasyTransfer>> active_;
 
   std::mutex mutex_;  // of what follows
-  std::deque<Waiting> queue_;
+  RequestQueue queue_;
   std::multimap<SteadyClock::time_point, std::function<void()>> timers_;
   bool stopping_ = false;
 

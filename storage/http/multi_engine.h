@@ -22,7 +22,8 @@ class MultiEngine {
   struct Options {
     /// Transfers at once; also the bound of the connections kept.
     std::size_t connections_max = 32;
-    /// Requests accepted and not yet begun; past it submit() refuses.
+    /// Requests accepted and not yet begun; past it submit() refuses. RequestQueue says who is
+    /// next.
     std::size_t queue_max = 8192;
     std::chrono::milliseconds connect_timeout{5000};
     /// Where a request has no timeout: slower than this for so long is a stall.

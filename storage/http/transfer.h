@@ -31,6 +31,10 @@ struct Request {
   std::uint64_t body_max = 1ULL << 20;
   /// For the whole transfer. 0: only a stall ends it (MultiEngine::Options).
   std::chrono::milliseconds timeout{0};
+  /// Who waits for it, in the engine's eyes: requests of one turn queue behind each other, turns
+  /// beside each other (see RequestQueue).
+  std::string turn{};
+  bool bulky = false;  ///< moves much: leaves connections to those that do not
 };
 
 enum class Failure {

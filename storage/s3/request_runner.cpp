@@ -14,6 +14,14 @@ using SystemClock = std::chrono::system_clock;
 // clocks is off by five.
 constexpr std::int64_t suspicious_skew_seconds = 300;
 
+// What moves more is a part of something large; for what moves less, somebody may be waiting.
+constexpr std::uint64_t small_bytes_max = 256ULL << 10;
+
+bool is_bulky(const Request& request) {
+  return request.body.size() > small_bytes_max || request.operation == "UploadPartCopy" ||
+         (request.operation == "GetObject" && request.body_max > small_bytes_max);
+}
+
 std::string reason_of(const Answer& answer) {
   if (answer.response.failure != http::Failure::none) return answer.response.failure_text;
   return fmt::format("{} {}", answer.response.status, answer.error.code);
@@ -100,7 +108,9 @@ http::Request RequestRunner::signed_request(const Request& request) const {
           .headers = std::move(signable.headers),
           .body = request.body,
           .body_max = request.body_max,
-          .timeout = request.timeout};
+          .timeout = request.timeout,
+          .turn = request.key,
+          .bulky = is_bulky(request)};
 }
 
 void RequestRunner::on_response(const CallPtr& call, http::Response response) {

@@ -205,6 +205,51 @@ TEST(MultiEngine, TransfersAtOnceAreBounded) {
   EXPECT_EQ(most, 3);
 }
 
+// A store that does not get on with the parts of a bulk upload, and does with all else.
+TEST(MultiEngine, SmallRequestsPassManyBulkyOnes) {
+  Gate gate;
+  ScriptedServer server([&](const ReceivedRequest& request) {
+    if (request.target == "/part") gate.wait();
+    return answer(200, "", "");
+  });
+  MultiEngine engine({.connections_max = 4});
+  std::vector<std::future<Response>> parts;
+  for (int i = 0; i < 50; ++i) {
+    parts.push_back(
+        send(engine, {.url = server.origin() + "/part", .turn = "upload", .bulky = true}));
+  }
+  gate.wait_for_arrivals(3);
+  for (int i = 0; i < 20; ++i) {
+    const auto passed = send(engine, {.url = server.origin() + "/small", .turn = "photo"}).get();
+    EXPECT_EQ(passed.status, 200);
+  }
+  gate.open();
+  for (auto& part : parts) EXPECT_EQ(part.get().status, 200);
+}
+
+// With one connection, whoever comes later waits for the part under way and not for all the others.
+TEST(MultiEngine, TransfersTakeTurns) {
+  Gate gate;
+  ScriptedServer server([&](const ReceivedRequest& request) {
+    if (request.target == "/first") gate.wait();
+    return answer(200, "", "");
+  });
+  MultiEngine engine({.connections_max = 1});
+  std::vector<std::future<Response>> answers;
+  const auto ask = [&](const std::string& target, const std::string& turn) {
+    answers.push_back(send(engine, {.url = server.origin() + target, .turn = turn, .bulky = true}));
+  };
+  ask("/first", "big");
+  gate.wait_for_arrivals(1);
+  for (const char* target : {"/big1", "/big2", "/big3"}) ask(target, "big");
+  ask("/other", "other");
+  gate.open();
+  for (auto& one : answers) EXPECT_EQ(one.get().status, 200);
+  std::string order;
+  for (const auto& request : server.requests()) order += request.target;
+  EXPECT_EQ(order, "/first/big1/other/big2/big3");
+}
+
 TEST(MultiEngine, AFullQueueRefuses) {
   Gate gate;
   ScriptedServer server([&](const ReceivedRequest&) {
