@@ -13,7 +13,7 @@ import sys
 LEVELS = {
     "storage": 0, "metadata": 0,
     "sftpd/log": 1,
-    "sftpd/vfs": 2,
+    "sftpd/vfs": 2, "sftpd/limits": 2,
     "sftpd/sftp": 3, "sftpd/exec": 3, "sftpd/auth": 3, "sftpd/jobs": 3,
     "sftpd/ssh": 4, "sftpd/admin": 4, "sftpd/config": 4, "sftpd/process": 4,
     "sftpd": 5,
