@@ -20,9 +20,15 @@ using namespace sftpd;
 
 admin::Action declare_serve(CLI::App& /*app*/) {
   return [](admin::Context& context) {
-    const ProgramOptions options = options_from(config::load_settings(context.config_file()));
+    const auto load_options = [&context] {
+      ProgramOptions options = options_from(config::load_settings(context.config_file()));
+      if (!context.log_level().empty()) options.log_level = context.log_level();
+      return options;
+    };
+    const ProgramOptions options = load_options();
     start_log(context, options.log_level);
-    return serve_until_stopped(options, {});
+    return serve_until_stopped(options,
+                               {.before_start = {}, .after_start = {}, .reload = load_options});
   };
 }
 

@@ -129,6 +129,14 @@ void set_server(const Settings& settings, ProgramOptions& options) {
   for (const std::string& key : settings.host_keys) options.host_keys.emplace_back(key);
 }
 
+void set_bandwidth(const config::BandwidthSettings& settings, limits::BandwidthOptions& options) {
+  take(options.process.upload, settings.upload_max);
+  take(options.process.download, settings.download_max);
+  take(options.user.upload, settings.user_upload_max);
+  take(options.user.download, settings.user_download_max);
+  take(options.burst, settings.burst);
+}
+
 std::string check_host_keys(const std::vector<std::filesystem::path>& files) {
   std::string found;
   const ssh::HostKeys loaded = ssh::HostKeys::load(files);
@@ -157,6 +165,7 @@ ProgramOptions options_from(const Settings& settings) {
   set_backends(settings, options);
   set_files(settings, options);
   set_server(settings, options);
+  set_bandwidth(settings.bandwidth, options.bandwidth);
   return options;
 }
 

@@ -5,6 +5,7 @@
 #include "sftpd/admin/context.h"
 #include "sftpd/config/settings.h"
 #include "sftpd/jobs/job_table.h"
+#include "sftpd/limits/bandwidth.h"
 #include "sftpd/ssh/server.h"
 #include "sftpd/vfs/filesystem.h"
 
@@ -16,6 +17,7 @@ struct ProgramOptions {
   vfs::FileSystem::Options files;
   jobs::JobOptions jobs;
   ssh::ServerOptions server;  ///< without host keys and programs, which need work first
+  limits::BandwidthOptions bandwidth;
   std::vector<std::filesystem::path> host_keys;
   std::string log_level;
   std::vector<std::string> warnings;  ///< for the log, once there is one

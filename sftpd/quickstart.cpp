@@ -178,7 +178,8 @@ int quickstart(const Arguments& arguments, admin::Context& context) {
                 .after_start =
                     [&](const Service& service) {
                       print_welcome(options, arguments, outcome, service, config_file);
-                    }});
+                    },
+                .reload = {}});
 }
 
 }  // namespace

@@ -9,7 +9,9 @@
 
 #include "sftpd/auth/authenticator.h"
 #include "sftpd/exec/programs.h"
+#include "sftpd/jobs/follow_rates.h"
 #include "sftpd/jobs/scheduler.h"
+#include "sftpd/limits/bandwidth.h"
 #include "sftpd/log/backend_observers.h"
 #include "sftpd/log/log.h"
 #include "sftpd/process/file_limit.h"
@@ -49,10 +51,12 @@ ssh::ProgramFactory program_factory(vfs::FileSystem& files) {
   };
 }
 
-ssh::ServerOptions server_options(const ProgramOptions& options, vfs::FileSystem& files) {
+ssh::ServerOptions server_options(const ProgramOptions& options, vfs::FileSystem& files,
+                                  limits::Bandwidth& bandwidth) {
   ssh::ServerOptions server = options.server;
   server.host_keys = ssh::HostKeys::load(options.host_keys);
   server.program_factory = program_factory(files);
+  server.bandwidth = &bandwidth;
   // What clients may send ahead is memory for transfers too.
   server.reserve_memory = [&files](std::size_t bytes) { return files.memory().try_reserve(bytes); };
   server.release_memory = [&files](std::size_t bytes) { files.memory().release(bytes); };
@@ -65,14 +69,18 @@ ssh::ServerOptions server_options(const ProgramOptions& options, vfs::FileSystem
 struct Service::Parts {
   Parts(const ProgramOptions& options, admin::Backends& backends)
       : files(backends.database(), backends.store(), options.files),
+        bandwidth(options.bandwidth),
         scheduler(jobs::job_table(files, options.jobs), std::random_device()()),
         long_jobs(jobs::long_job_table(files, options.jobs), std::random_device()()),
+        rates({jobs::rates_job(backends.database(), bandwidth)}, std::random_device()()),
         authenticator(auth::users_of(backends.database()), {}),
-        server(server_options(options, files), authenticator) {}
+        server(server_options(options, files, bandwidth), authenticator) {}
 
   vfs::FileSystem files;
+  limits::Bandwidth bandwidth;
   jobs::Scheduler scheduler;
   jobs::Scheduler long_jobs;
+  jobs::Scheduler rates;  ///< its own: the others may be waiting for the store
   auth::Authenticator authenticator;
   ssh::Server server;
 };
@@ -86,10 +94,13 @@ void Service::start() { parts_->server.start(); }
 
 std::vector<std::uint16_t> Service::ports() const { return parts_->server.ports(); }
 
+void Service::follow(const ProgramOptions& options) { parts_->bandwidth.change(options.bandwidth); }
+
 void Service::stop() {
   if (!parts_) return;
   parts_->scheduler.request_stop();
   parts_->long_jobs.request_stop();
+  parts_->rates.request_stop();
   parts_->server.stop();
   parts_->files.drain(drain_max);
   parts_.reset();
@@ -100,8 +111,32 @@ void start_log(const admin::Context& context, const std::string& level) {
   log::start(log::Options::from_environment(log::parse_level(chosen)));
 }
 
+namespace {
+
+/// Settings that cannot be used change nothing.
+void reload(const ServiceHooks& hooks, Service& service) {
+  try {
+    const ProgramOptions options = hooks.reload();
+    service.follow(options);
+    log::info("settings reloaded", {{"log_level", options.log_level}});
+    log::set_level(log::parse_level(options.log_level));
+  } catch (const std::exception& failure) {
+    log::error("settings not reloaded", {{"reason", failure.what()}});
+  }
+}
+
+/// The signal that ends the program.
+int await_stop(process::StopSignals& signals, const ServiceHooks& hooks, Service& service) {
+  int signal = signals.wait();
+  for (; signal == SIGHUP; signal = signals.wait()) reload(hooks, service);
+  return signal;
+}
+
+}  // namespace
+
 int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks) {
-  process::StopSignals signals;
+  using Hangups = process::StopSignals::Hangups;
+  process::StopSignals signals(hooks.reload ? Hangups::awaited : Hangups::untouched);
   process::raise_file_limit();
   process::return_memory_early();
   for (const std::string& warning : options.warnings)
@@ -120,7 +155,7 @@ int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks
   process::notify_ready();
   if (hooks.after_start) hooks.after_start(service);
 
-  const int signal = signals.wait();
+  const int signal = await_stop(signals, hooks, service);
   log::info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   process::notify_stopping();
   const process::StopDeadline deadline(stop_max, [] {

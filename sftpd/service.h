@@ -23,6 +23,9 @@ class Service {
   void start();
   std::vector<std::uint16_t> ports() const;
 
+  /// Takes over what can change while it runs: bandwidth. From any thread.
+  void follow(const ProgramOptions& options);
+
   /// Ends connections, waits a while for what they left behind, then ends the rest.
   void stop();
 
@@ -34,10 +37,13 @@ class Service {
 /// Starts the log at the level of the command line, else at the given one.
 void start_log(const admin::Context& context, const std::string& level);
 
-/// What a program does besides serving. Both may be empty.
+/// What a program does besides serving. Each may be empty.
 struct ServiceHooks {
   std::function<void(admin::Backends& backends)> before_start;
   std::function<void(const Service& service)> after_start;
+  /// Reads the settings again at SIGHUP: log level and what Service::follow() takes over. May
+  /// throw. Empty: SIGHUP ends the program.
+  std::function<ProgramOptions()> reload;
 };
 
 /// Serves until SIGINT or SIGTERM, then ends everything within 5 seconds. Returns the exit status.

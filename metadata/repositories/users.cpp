@@ -5,8 +5,9 @@
 namespace metadata {
 namespace {
 
-#define USER_COLUMNS \
-  "id, account_id, name, password_hash, disabled, uid, gid, shoebox_micros(created_at)"
+#define USER_COLUMNS                                                                     \
+  "id, account_id, name, password_hash, disabled, uid, gid, shoebox_micros(created_at)," \
+  " upload_rate_max, download_rate_max"
 
 // Index users_name.
 constexpr Statement select_user{"users_find", "SELECT " USER_COLUMNS " FROM users WHERE name = $1"};
@@ -21,6 +22,12 @@ constexpr Statement update_hash{"users_set_password_hash",
                                 "UPDATE users SET password_hash = $2 WHERE id = $1"};
 constexpr Statement update_disabled{"users_set_disabled",
                                     "UPDATE users SET disabled = $2 WHERE id = $1"};
+constexpr Statement update_rates{
+    "users_set_rates",
+    "UPDATE users SET upload_rate_max = $2, download_rate_max = $3 WHERE id = $1"};
+constexpr Statement select_rates{
+    "users_rates",
+    "SELECT id, upload_rate_max, download_rate_max FROM users WHERE id = ANY ($1::bigint[])"};
 constexpr Statement remove_user{"users_remove", "SELECT shoebox_user_remove($1)"};
 
 // Index users_id, then user_keys_fingerprint by (account_id, user_id).
@@ -43,6 +50,11 @@ constexpr Statement key_exists{
     " JOIN user_keys k ON k.account_id = u.account_id AND k.user_id = u.id"
     " WHERE u.id = $1 AND k.type = $2 AND k.blob = $3)"};
 
+std::optional<std::uint64_t> rate_of(const pqxx::field& field) {
+  if (field.is_null()) return std::nullopt;
+  return field.as<std::uint64_t>();
+}
+
 User user_of(const pqxx::row& row) {
   User user;
   user.id = UserId{row[0].as<std::int64_t>()};
@@ -53,6 +65,7 @@ User user_of(const pqxx::row& row) {
   user.uid = row[5].as<std::uint32_t>();
   user.gid = row[6].as<std::uint32_t>();
   user.created_at = Time{std::chrono::microseconds{row[7].as<std::int64_t>()}};
+  user.rates = {rate_of(row[8]), rate_of(row[9])};
   return user;
 }
 
@@ -97,6 +110,24 @@ void Users::set_password_hash(UserId id, const std::string& password_hash) {
 
 void Users::set_disabled(UserId id, bool disabled) {
   expect_user(transaction_.inner().run(update_disabled, id, disabled));
+}
+
+void Users::set_rates(UserId id, const TransferRates& rates) {
+  const auto parameter_of = [](const std::optional<std::uint64_t>& rate) {
+    return rate ? std::optional(signed_size(*rate)) : std::nullopt;
+  };
+  expect_user(transaction_.inner().run(update_rates, id, parameter_of(rates.upload_max),
+                                       parameter_of(rates.download_max)));
+}
+
+std::vector<std::pair<UserId, TransferRates>> Users::rates(const std::vector<UserId>& ids) {
+  std::vector<std::int64_t> numbers;
+  for (const UserId id : ids) numbers.push_back(id.value);
+  std::vector<std::pair<UserId, TransferRates>> all;
+  for (const auto& row : transaction_.inner().run(select_rates, array_of(numbers))) {
+    all.push_back({UserId{row[0].as<std::int64_t>()}, {rate_of(row[1]), rate_of(row[2])}});
+  }
+  return all;
 }
 
 void Users::remove(UserId id) {

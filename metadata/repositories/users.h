@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "metadata/ids.h"
 #include "metadata/transaction.h"
+#include "metadata/transfer_rates.h"
 
 namespace metadata {
 
@@ -19,6 +21,7 @@ struct User {
   std::uint32_t uid = 1000;  ///< shown as owner of this account's files
   std::uint32_t gid = 1000;
   Time created_at;
+  TransferRates rates;
 };
 
 struct PublicKey {
@@ -41,6 +44,10 @@ class Users {
   User create(AccountId account, const std::string& name, const std::string& password_hash);
   void set_password_hash(UserId id, const std::string& password_hash);
   void set_disabled(UserId id, bool disabled);
+  /// Throws invalid (between 0 and TransferRates::least). Servers follow within seconds.
+  void set_rates(UserId id, const TransferRates& rates);
+  /// Of those that exist among `ids`.
+  std::vector<std::pair<UserId, TransferRates>> rates(const std::vector<UserId>& ids);
   /// Removes the user and, as the account's last one, the account with all its nodes; objects
   /// become dead.
   void remove(UserId id);

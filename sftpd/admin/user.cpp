@@ -43,6 +43,41 @@ void print_generated(const Password& password) {
   if (password.generated) fmt::print("password: {}\n", password.text);
 }
 
+/// "2M", "0" or "none" (no limit), "default" (as the settings say).
+struct RateArgument {
+  std::string text;
+
+  void declare(CLI::App& app, const std::string& name, const std::string& what) {
+    app.add_option(name, text,
+                   what +
+                       " per second, like 2M; 0 or none: no limit; default: as the "
+                       "settings say")
+        ->transform([](const std::string& given) {
+          std::string bytes = given == "none" ? "0" : given;
+          // Answers what is wrong; nothing if all is well.
+          const std::string wrong = given == "default" ? "" : CLI::AsSizeValue(false)(bytes);
+          if (!wrong.empty()) throw CLI::ValidationError(wrong);
+          return bytes;
+        });
+  }
+
+  bool given() const { return !text.empty(); }
+
+  std::optional<std::uint64_t> rate() const {
+    if (text == "default") return std::nullopt;
+    const std::uint64_t rate = std::stoull(text);
+    if (rate > 0 && rate < metadata::TransferRates::least) {
+      throw Failure("a limit is at least 1k a second");
+    }
+    return rate;
+  }
+};
+
+std::string readable_rate(const std::optional<std::uint64_t>& rate) {
+  if (!rate) return "default";
+  return *rate == 0 ? "no limit" : readable_size(*rate) + "/s";
+}
+
 Action declare_add(CLI::App& app) {
   struct Arguments {
     std::string name;
@@ -119,6 +154,8 @@ Action declare_show(CLI::App& app) {
                fmt::gmtime(std::chrono::system_clock::to_time_t(created)));
     fmt::print("used:     {} in {} entries\n", readable_size(usage.used_bytes), usage.files);
     fmt::print("quota:    {}\n", usage.quota_bytes ? readable_size(*usage.quota_bytes) : "none");
+    fmt::print("upload:   {}\n", readable_rate(user.rates.upload_max));
+    fmt::print("download: {}\n", readable_rate(user.rates.download_max));
     fmt::print("password: {}\n", user.password_hash.empty() ? "none" : "set");
     for (const auto& key : keys) {
       fmt::print("key:      {} {} {}\n", key.type, key.fingerprint, key.comment);
@@ -161,6 +198,31 @@ Action declare_quota(CLI::App& app) {
   };
 }
 
+Action declare_limit(CLI::App& app) {
+  struct Arguments {
+    std::string name;
+    RateArgument upload;
+    RateArgument download;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("NAME", arguments->name, "Login name")->required();
+  arguments->upload.declare(app, "--upload", "Most bytes from this user");
+  arguments->download.declare(app, "--download", "Most bytes to this user");
+  return [arguments](Context& context) {
+    metadata::Database& database = context.database();
+    const metadata::User user = require_user(database, arguments->name);
+    metadata::TransferRates rates = user.rates;
+    if (arguments->upload.given()) rates.upload_max = arguments->upload.rate();
+    if (arguments->download.given()) rates.download_max = arguments->download.rate();
+    if (rates != user.rates) {
+      database.transact([&](Transaction& tx) { Users(tx).set_rates(user.id, rates); });
+    }
+    fmt::print("limits of {}: upload {}, download {}\n", user.name, readable_rate(rates.upload_max),
+               readable_rate(rates.download_max));
+    return 0;
+  };
+}
+
 Action declare_remove(CLI::App& app) {
   struct Arguments {
     std::string name;
@@ -191,6 +253,7 @@ constexpr Command table[] = {
     {"show", "Show one user", declare_show},
     {"passwd", "Change a password", declare_passwd},
     {"quota", "Change a quota", declare_quota},
+    {"limit", "Change how fast bytes may move", declare_limit},
     {"disable", "Refuse logins", declare_disable},
     {"enable", "Accept logins again", declare_enable},
     {"remove", "Remove a user and all files", declare_remove},

@@ -29,7 +29,7 @@ bool possible_name(const std::string& name) {
 LoginResult refused(Refusal refusal) { return {.login = std::nullopt, .refusal = refusal}; }
 
 LoginResult accepted(const metadata::User& user) {
-  return {.login = Login{user.id, user.account, user.name, user.uid, user.gid},
+  return {.login = Login{user.id, user.account, user.name, user.uid, user.gid, user.rates},
           .refusal = Refusal::none};
 }
 

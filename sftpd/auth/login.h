@@ -5,6 +5,7 @@
 #include <string>
 
 #include "metadata/ids.h"
+#include "metadata/transfer_rates.h"
 
 namespace sftpd::auth {
 
@@ -15,6 +16,7 @@ struct Login {
   std::string name;
   std::uint32_t uid = 1000;
   std::uint32_t gid = 1000;
+  metadata::TransferRates rates;  ///< as they were at the login
 };
 
 /// Why somebody was refused: for the log, never for the client.

@@ -55,6 +55,15 @@ struct LimitSettings {
   std::optional<std::chrono::milliseconds> keepalive_interval;
 };
 
+/// How fast clients' bytes may move, in bytes per second; 0: no limit.
+struct BandwidthSettings {
+  std::optional<std::uint64_t> upload_max;  ///< of all users together, as the next
+  std::optional<std::uint64_t> download_max;
+  std::optional<std::uint64_t> user_upload_max;  ///< of each user, as the next
+  std::optional<std::uint64_t> user_download_max;
+  std::optional<std::chrono::milliseconds> burst;
+};
+
 /// Everything in shoebox.yaml. What is empty takes the default of the part that uses it.
 struct Settings {
   std::vector<std::string> listen{"127.0.0.1:2022"};  ///< ADDRESS:PORT or [IPV6]:PORT
@@ -62,6 +71,7 @@ struct Settings {
   DatabaseSettings database;
   StorageSettings storage;
   LimitSettings limits;
+  BandwidthSettings bandwidth;
 
   std::optional<std::uint64_t> transfer_memory_max;  ///< bytes, as all sizes here
   std::optional<std::uint64_t> read_cache_max;

@@ -108,6 +108,30 @@ constexpr Key<Limits> limits_keys[] = {
     {"keepalive_interval", duration<&Limits::keepalive_interval>},
 };
 
+/// Lower rates than 1 KiB/s would only look like a hang.
+template <auto member>
+void rate(const YamlValue& value, BandwidthSettings& section) {
+  const std::uint64_t rate = value.size(0, tebibyte);
+  if (rate > 0 && rate < 1024) {
+    value.fail(fmt::format("'{}' must be 0 (no limit) or at least 1k a second", value.name()));
+  }
+  section.*member = rate;
+}
+
+void burst(const YamlValue& value, BandwidthSettings& section) {
+  const auto burst = value.duration();
+  if (burst > std::chrono::minutes{10}) value.fail("'bandwidth.burst' must be at most 10m");
+  section.burst = burst;
+}
+
+constexpr Key<BandwidthSettings> bandwidth_keys[] = {
+    {"upload_max", rate<&BandwidthSettings::upload_max>},
+    {"download_max", rate<&BandwidthSettings::download_max>},
+    {"user_upload_max", rate<&BandwidthSettings::user_upload_max>},
+    {"user_download_max", rate<&BandwidthSettings::user_download_max>},
+    {"burst", burst},
+};
+
 /// The key that a misspelt one was probably meant to be: at most two letters apart.
 template <class Section, std::size_t N>
 std::string nearest(const std::string& given, const Key<Section> (&keys)[N]) {
@@ -194,6 +218,10 @@ void limits(const YamlValue& value, Settings& settings) {
   read_section(value, limits_keys, settings.limits);
 }
 
+void bandwidth(const YamlValue& value, Settings& settings) {
+  read_section(value, bandwidth_keys, settings.bandwidth);
+}
+
 void interrupted_uploads(const YamlValue& value, Settings& settings) {
   settings.keep_interrupted_uploads = value.choice({"keep", "discard"}) == 0;
 }
@@ -217,6 +245,7 @@ constexpr Key<Settings> top_keys[] = {
     {"database", database},
     {"storage", storage},
     {"limits", limits},
+    {"bandwidth", bandwidth},
     {"transfer_memory_max", size<&Settings::transfer_memory_max, 16 * mebibyte, tebibyte>},
     {"read_cache_max", size<&Settings::read_cache_max, 0, tebibyte>},
     {"read_cache_directory", text<&Settings::read_cache_directory>},
@@ -302,6 +331,7 @@ std::vector<std::string> setting_names() {
   add("database.", database_keys);
   add("storage.", storage_keys);
   add("limits.", limits_keys);
+  add("bandwidth.", bandwidth_keys);
   return names;
 }
 

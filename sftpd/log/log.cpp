@@ -87,6 +87,8 @@ Options Options::from_environment(Level level) {
 
 void start(const Options& options) { output() = make_output(options); }
 
+void set_level(Level level) noexcept { output().logger->set_level(spdlog_level(level)); }
+
 bool enabled(Level level) noexcept { return output().logger->should_log(spdlog_level(level)); }
 
 std::string format(std::string_view event, Fields fields) {

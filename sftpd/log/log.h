@@ -36,6 +36,9 @@ struct Options {
 /// written with a time.
 void start(const Options& options);
 
+/// Changes the level, at any time.
+void set_level(Level level) noexcept;
+
 /// One `key=value`. The key is ours: letters, digits and '_'.
 struct Field {
   Field(std::string_view key_name, std::string_view text) : key(key_name), value(text) {}

@@ -19,17 +19,23 @@ sigset_t stop_set() {
   return set;
 }
 
+sigset_t set_of(StopSignals::Hangups hangups) {
+  sigset_t set = stop_set();
+  if (hangups == StopSignals::Hangups::awaited) sigaddset(&set, SIGHUP);
+  return set;
+}
+
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(Hangups hangups) : hangups_(hangups) {
   std::signal(SIGPIPE, SIG_IGN);
-  const sigset_t set = stop_set();
+  const sigset_t set = set_of(hangups_);
   const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   if (error != 0) throw std::system_error(error, std::generic_category(), "pthread_sigmask");
 }
 
 int StopSignals::wait() {
-  const sigset_t set = stop_set();
+  const sigset_t set = set_of(hangups_);
   while (true) {
     const int signal = ::sigwaitinfo(&set, nullptr);
     if (signal > 0) return signal;

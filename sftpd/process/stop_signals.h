@@ -6,17 +6,22 @@
 
 namespace sftpd::process {
 
-/// SIGINT and SIGTERM as something to wait for. Made in the main thread before any other thread
-/// begins, since threads inherit that the signals are blocked. SIGPIPE is ignored from then on:
-/// sockets say the same by EPIPE.
+/// SIGINT and SIGTERM, and SIGHUP if asked for, as something to wait for. Made in the main thread
+/// before any other thread begins, since threads inherit that the signals are blocked. SIGPIPE is
+/// ignored from then on: sockets say the same by EPIPE.
 class StopSignals {
  public:
-  StopSignals();
+  /// Without `hangups`, SIGHUP does what it did before: a closed terminal ends the program.
+  enum class Hangups { untouched, awaited };
+  explicit StopSignals(Hangups hangups = Hangups::untouched);
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  /// Waits for the first one and returns its number.
+  /// Waits for the next one and returns its number.
   int wait();
+
+ private:
+  const Hangups hangups_;
 };
 
 /// While it lives, calls `force` once when `limit` is over or another SIGINT or SIGTERM comes: an

@@ -96,6 +96,7 @@ Channel::~Channel() {
 
 void Channel::abandon() {
   program_.reset();
+  flow_.reset();
   queue_.clear();
   if (state_ != State::closed) state_ = State::closed;
 }
@@ -134,11 +135,19 @@ int Channel::received(std::size_t buffered, bool is_stderr) noexcept {
   return 0;  // It stays with libssh, which so keeps the window closed, until it is read.
 }
 
+void Channel::limit(limits::Bandwidth& bandwidth, limits::UserTrafficPtr user,
+                    std::uint64_t connection) {
+  flow_ = std::make_unique<limits::Flow>(bandwidth, std::move(user), connection, waker());
+}
+
 // The program's side.
 
 std::size_t Channel::read(std::span<std::byte> into) {
+  if (buffered_ == 0 && staged_.empty()) return 0;
+  if (flow_) into = into.first(flow_->allow(limits::Direction::upload, into.size()));
   const std::size_t count = staged_.empty() ? receive(into) : read_staged(into);
   if (count > 0) {
+    if (flow_) flow_->moved(limits::Direction::upload, count);
     bytes_moved_ += count;
     window_.consumed(count, ReceiveWindow::Clock::now());
   }
@@ -260,7 +269,8 @@ std::size_t Channel::send(std::size_t size_max) {
     return 0;
   }
   const std::size_t room = ssh_channel_window_size(channel_);
-  const auto bytes = queue_.front(std::min({size_max, room, write_size_max}));
+  auto bytes = queue_.front(std::min({size_max, room, write_size_max}));
+  if (flow_) bytes = bytes.first(flow_->allow(limits::Direction::download, bytes.size()));
   if (bytes.empty()) return 0;
   const auto size = static_cast<std::uint32_t>(bytes.size());
   const int sent = queue_.front_stream() == OutputQueue::Stream::output
@@ -271,6 +281,7 @@ std::size_t Channel::send(std::size_t size_max) {
     return 0;
   }
   queue_.pop(static_cast<std::size_t>(sent));
+  if (flow_) flow_->moved(limits::Direction::download, static_cast<std::size_t>(sent));
   bytes_moved_ += static_cast<std::uint64_t>(sent);
   if (queue_.empty() && state_ == State::finished) send_end();
   return static_cast<std::size_t>(sent);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sftpd/byte_stream.h"
+#include "sftpd/limits/bandwidth.h"
 #include "sftpd/ssh/output_queue.h"
 #include "sftpd/ssh/receive_window.h"
 #include "sftpd/ssh/server.h"
@@ -38,6 +39,9 @@ class Channel final : public ByteStream {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
+  /// From now on bytes move only as fast as this allows.
+  void limit(limits::Bandwidth& bandwidth, limits::UserTrafficPtr user, std::uint64_t connection);
+
   // ByteStream
   std::size_t read(std::span<std::byte> into) override;
   bool at_eof() const override;
@@ -62,6 +66,8 @@ class Channel final : public ByteStream {
   /// The client sent more than it was allowed to: the connection must end.
   bool is_flooded() const { return flooded_; }
   std::uint64_t bytes_moved() const { return bytes_moved_; }
+  /// There are bytes that wait only for their turn.
+  bool is_held_back() const { return flow_ && flow_->waits(); }
 
   /// Ends the program now; nothing more is sent. For a connection that is over, before libssh frees
   /// the channel.
@@ -102,6 +108,7 @@ class Channel final : public ByteStream {
   OutputQueue queue_;
   std::size_t queued_at_step_ = 0;
   std::uint64_t bytes_moved_ = 0;
+  std::unique_ptr<limits::Flow> flow_;  ///< null: without limits
 
   bool arrived_ = false;  ///< bytes, EOF or CLOSE since the last step
   std::shared_ptr<std::atomic<bool>> woken_ = std::make_shared<std::atomic<bool>>(false);

@@ -185,9 +185,19 @@ ssh_channel Connection::open_channel() {
   ssh_channel made = ssh_channel_new(session_.get());
   if (made == nullptr) return nullptr;
   opened_channels_.push_back(std::make_unique<Channel>(made, wake_, window_limits_, starter_));
+  limit(*opened_channels_.back());
   active_ = Clock::now();
   round_trip_.asked(active_);
   return made;
+}
+
+void Connection::limit(Channel& channel) {
+  if (options_.bandwidth == nullptr) return;
+  if (!traffic_) {
+    const auth::Login& login = *login_phase_->login();
+    traffic_ = options_.bandwidth->enter(login.user, login.rates);
+  }
+  channel.limit(*options_.bandwidth, traffic_, info_.connection_id);
 }
 
 void Connection::work() {
@@ -284,7 +294,9 @@ bool Connection::is_idle_too_long() {
   std::uint64_t moved = 0;
   for (const auto& channel : channels_) moved += channel->bytes_moved();
   const auto now = Clock::now();
-  if (moved != moved_seen_) {
+  const bool held_back = std::any_of(channels_.begin(), channels_.end(),
+                                     [](const auto& channel) { return channel->is_held_back(); });
+  if (moved != moved_seen_ || held_back) {
     moved_seen_ = moved;
     active_ = now;
   }

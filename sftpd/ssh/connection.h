@@ -57,6 +57,7 @@ class Connection {
   bool send_output();
   void drop_closed_channels();
   ssh_channel open_channel();
+  void limit(Channel& channel);
 
   bool poll(int timeout_ms);
   bool alive() const;
@@ -87,6 +88,7 @@ class Connection {
   RoundTrip round_trip_;
   ReceiveWindow::Limits window_limits_;
   Channel::Starter starter_;
+  limits::UserTrafficPtr traffic_;  ///< from the first channel on, if there are limits
   std::vector<std::unique_ptr<Channel>>
       opened_channels_;  ///< by libssh's callback, since the last turn
   std::vector<std::unique_ptr<Channel>> channels_;

@@ -11,6 +11,7 @@
 #include "sftpd/auth/authenticator.h"
 #include "sftpd/auth/login.h"
 #include "sftpd/byte_stream.h"
+#include "sftpd/limits/bandwidth.h"
 #include "sftpd/ssh/host_keys.h"
 
 namespace sftpd::ssh {
@@ -81,6 +82,9 @@ struct ServerOptions {
   /// wait.
   std::function<bool(std::size_t bytes)> reserve_memory;
   std::function<void(std::size_t bytes)> release_memory;
+
+  /// How fast the bytes of channels may move; null: as fast as they can. Must outlive the server.
+  limits::Bandwidth* bandwidth = nullptr;
 
   std::size_t thread_stack_bytes = std::size_t{1} << 20;
   ProgramFactory program_factory;

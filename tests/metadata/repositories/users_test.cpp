@@ -57,6 +57,26 @@ TEST_F(UsersRepository, ListIsByNameInPages) {
   EXPECT_THAT(names("B", 1), ElementsAre("a"));
 }
 
+TEST_F(UsersRepository, RatesCanBeChanged) {
+  const UserId anna = create("anna").id;
+  const UserId bob = create("bob").id;
+  EXPECT_EQ(find("anna")->rates, TransferRates{});
+  const TransferRates given{.upload_max = 5'000'000'000, .download_max = 0};
+  in([&](Repositories& r) { r.users.set_rates(anna, given); });
+  EXPECT_EQ(find("anna")->rates, given);
+  const auto all = in([&](Repositories& r) { return r.users.rates({bob, UserId{99999}, anna}); });
+  EXPECT_THAT(all, ::testing::UnorderedElementsAre(std::pair(anna, given),
+                                                   std::pair(bob, TransferRates{})));
+  for (const std::uint64_t refused : {std::uint64_t{1}, std::uint64_t{1} << 63}) {
+    EXPECT_EQ(code_of([&](Repositories& r) {
+                r.users.set_rates(anna, {.upload_max = refused, .download_max = {}});
+              }),
+              ErrorCode::invalid);
+  }
+  EXPECT_EQ(code_of([](Repositories& r) { r.users.set_rates(UserId{99999}, {}); }),
+            ErrorCode::not_found);
+}
+
 TEST_F(UsersRepository, PasswordAndStateCanBeChanged) {
   const User user = create("anna");
   in([&](Repositories& r) {

@@ -63,6 +63,17 @@ TEST(Settings, FlatteningIsReadInSecondsAndZeroTurnsItOff) {
   EXPECT_EQ(parse_settings(production + "extents_max: 64\n", "shoebox.yaml").extents_max, 64);
 }
 
+TEST(Settings, RatesAreSizesPerSecond) {
+  const Settings settings = parse_settings(
+      production + "bandwidth: {upload_max: 10M, user_download_max: 0, burst: 500ms}\n", "f");
+  EXPECT_EQ(settings.bandwidth.upload_max, 10U << 20);
+  EXPECT_EQ(settings.bandwidth.user_download_max, 0U);
+  EXPECT_FALSE(settings.bandwidth.user_upload_max);
+  EXPECT_EQ(settings.bandwidth.burst, std::chrono::milliseconds(500));
+  EXPECT_THAT(error_of(production + "bandwidth: {upload_max: 10}\n"), HasSubstr("at least 1k"));
+  EXPECT_THAT(error_of(production + "bandwidth: {burst: 1h}\n"), HasSubstr("at most 10m"));
+}
+
 TEST(Settings, EmbeddedDatabaseAndLocalStorage) {
   const Settings settings = parse_settings(
       "host_keys: [/k]\n"

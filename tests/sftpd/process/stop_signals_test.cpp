@@ -17,6 +17,14 @@ TEST(StopSignals, WaitReturnsTheSignal) {
   EXPECT_EQ(signals.wait(), SIGINT);
 }
 
+TEST(StopSignals, HangupsAreAwaitedIfAskedFor) {
+  StopSignals signals(StopSignals::Hangups::awaited);
+  ::raise(SIGHUP);
+  EXPECT_EQ(signals.wait(), SIGHUP);
+  ::raise(SIGTERM);
+  EXPECT_EQ(signals.wait(), SIGTERM);
+}
+
 TEST(StopDeadline, ASecondSignalForces) {
   StopSignals signals;
   std::promise<void> forced;
