@@ -80,6 +80,8 @@ struct Settings {
   std::optional<bool> verify_reads;
   std::optional<std::uint64_t> part_size;
   std::optional<std::uint64_t> inline_max;
+  std::optional<std::uint64_t> inline_backlog_max;
+  std::optional<std::chrono::seconds> destage_after;
   std::optional<std::string> scratch_directory;
   std::optional<bool> keep_interrupted_uploads;
   std::optional<int> extents_max;                           ///< of a file

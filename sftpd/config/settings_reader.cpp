@@ -230,6 +230,10 @@ void version_keep(const YamlValue& value, Settings& settings) {
   settings.version_keep = std::chrono::duration_cast<std::chrono::seconds>(value.duration());
 }
 
+void destage_after(const YamlValue& value, Settings& settings) {
+  settings.destage_after = std::chrono::ceil<std::chrono::seconds>(value.duration());
+}
+
 void flatten_after_quiet(const YamlValue& value, Settings& settings) {
   settings.flatten_after_quiet = std::chrono::ceil<std::chrono::seconds>(value.duration());
 }
@@ -253,6 +257,8 @@ constexpr Key<Settings> top_keys[] = {
     {"verify_reads", boolean<&Settings::verify_reads>},
     {"part_size", size<&Settings::part_size, 5 * mebibyte, 1024 * mebibyte>},
     {"inline_max", size<&Settings::inline_max, 0, 16 * mebibyte>},
+    {"inline_backlog_max", size<&Settings::inline_backlog_max, 0, tebibyte>},
+    {"destage_after", destage_after},
     {"scratch_directory", text<&Settings::scratch_directory>},
     {"interrupted_uploads", interrupted_uploads},
     {"extents_max", count<&Settings::extents_max, 16, 100'000>},

@@ -60,7 +60,10 @@ bool finish_move(FileSystem& files, Moving& moving) {
 
 int FileSystem::destage(std::chrono::seconds age, int limit) {
   auto extents = database_.query([&](metadata::Transaction& tx) {
-    return metadata::InlineExtents(tx).older_than(age, limit);
+    metadata::InlineExtents waiting(tx);
+    inline_backlog_.measured(waiting.backlog_bytes());
+    if (!inline_backlog_.has_room()) age = std::chrono::seconds{0};
+    return waiting.older_than(age, limit);
   });
   std::vector<Moving> moving;
   int moved = 0;
@@ -72,7 +75,9 @@ int FileSystem::destage(std::chrono::seconds age, int limit) {
   }
   for (auto& one : moving) {
     try {
-      moved += finish_move(*this, one) ? 1 : 0;
+      if (!finish_move(*this, one)) continue;
+      ++moved;
+      inline_backlog_.removed(one.extent.bytes.size());
     } catch (...) {
       failure = std::current_exception();
     }

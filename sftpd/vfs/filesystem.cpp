@@ -19,7 +19,10 @@ constexpr std::size_t writing_memory_min = std::size_t{32} << 20;
 }  // namespace
 
 FileSystem::FileSystem(metadata::Database& database, storage::ObjectStore& store, Options options)
-    : database_(database), store_(store), options_(std::move(options)) {
+    : database_(database),
+      store_(store),
+      options_(std::move(options)),
+      inline_backlog_(options_.inline_backlog_max) {
   const std::size_t all = std::max(options_.transfer_memory_max, writing_memory_min);
   options_.read_cache_max = std::min(options_.read_cache_max, all / 2);
   memory_ = std::make_unique<MemoryPool>(all - options_.read_cache_max);

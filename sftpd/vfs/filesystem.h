@@ -9,6 +9,7 @@
 #include <string>
 
 #include "metadata/database.h"
+#include "sftpd/vfs/inline_backlog.h"
 #include "storage/object_store.h"
 
 namespace sftpd::vfs {
@@ -45,6 +46,8 @@ class FileSystem {
     int parts_in_flight_max = 4;                    ///< of one file
     /// Content up to this size is committed into PostgreSQL and moved to the store later; 0: never.
     std::size_t inline_max = std::size_t{128} << 10;
+    /// Bytes that may wait there; beyond them new content goes to the store at once.
+    std::uint64_t inline_backlog_max = std::uint64_t{1} << 30;
     std::string scratch_directory = "/tmp";  ///< for edits that do not fit memory
     InterruptedUploads interrupted_uploads = InterruptedUploads::keep;
     /// A file with more extents than this gets fewer with its next commit.
@@ -70,6 +73,9 @@ class FileSystem {
   OpenFiles& open_files() { return *open_files_; }
   ObjectReserve& objects() { return *objects_; }
   ContentType& content_type() { return *content_type_; }
+  InlineBacklog& inline_backlog() { return inline_backlog_; }
+  /// Up to which size content may be committed into PostgreSQL now.
+  std::size_t inline_max() const { return inline_backlog_.has_room() ? options_.inline_max : 0; }
   /// Held by the one who uses memory beyond the pool, so that rewriting gets on when it is empty.
   std::mutex& beyond_the_pool() { return beyond_the_pool_; }
 
@@ -80,7 +86,8 @@ class FileSystem {
   /// the file, marked incomplete, or is discarded. Returns how many. A job calls it.
   int finish_interrupted_uploads();
 
-  /// Moves up to `limit` inline extents older than `age` into the store. Returns how many. A job.
+  /// Moves up to `limit` inline extents older than `age` into the store, of any age if too many
+  /// wait. Returns how many. A job.
   int destage(std::chrono::seconds age, int limit);
 
   /// Makes one object of each of up to `limit` files that lie in several pieces and had no new
@@ -91,6 +98,7 @@ class FileSystem {
   metadata::Database& database_;
   storage::ObjectStore& store_;
   Options options_;
+  InlineBacklog inline_backlog_;
   std::mutex beyond_the_pool_;
   std::unique_ptr<MemoryPool> memory_;
   std::unique_ptr<DiskCache> disk_cache_;  ///< may be null

@@ -87,7 +87,7 @@ void OpenFile::store_stream() {
     if (!stream_) return;
     save_leftovers_locked(*stream_);
     const auto head = stream_->head();
-    if (auto small = stream_->take_small(files_.options().inline_max)) {
+    if (auto small = stream_->take_small(files_.inline_max())) {
       if (stream_->file_offset() == 0) mime_ = files_.content_type().detect(head);
       auto bytes = std::make_shared<const std::string>(reinterpret_cast<const char*>(small->data()),
                                                        small->size());
@@ -235,6 +235,10 @@ void OpenFile::committed(const metadata::PublishResult& result, Completeness com
     extents = base_.all();
   }
   if (before != result.node) files_.open_files().move(account_, before, result.node);
+  for (const Piece& piece : extents) {
+    const bool inlined = std::holds_alternative<Inline>(piece.source);
+    if (inlined) files_.inline_backlog().added(piece.length);
+  }
   for (const auto& written : finished) {
     if (written.duplicate) continue;
     const bool used = std::any_of(extents.begin(), extents.end(), [&](const Piece& piece) {

@@ -98,7 +98,7 @@ bool OpenFile::begin_packing() {
     mime_ = files_.content_type().detect(head);
   }
   const auto runs = runs_of(pieces);
-  if (total <= files_.options().inline_max && runs.size() <= inline_runs_max) {
+  if (total <= files_.inline_max() && runs.size() <= inline_runs_max) {
     for (const auto& run : runs) inline_run_locked(run);
     return false;
   }

@@ -15,18 +15,19 @@ SIZE_MAX = 600_000
 
 
 @pytest.mark.parametrize("pattern", ["write", "randwrite"])
-def test_fio_finds_what_it_wrote(mount, pattern):
+def test_fio_finds_what_it_wrote(mount, tmp_path, pattern):
     """Each block carries a checksum and its place; fio reads all of them back after the writing."""
     processes.run(["fio", "--name=verified", f"--directory={mount}", f"--rw={pattern}", "--size=12m",
                    "--bsrange=4k-128k", "--bs_unaligned", "--verify=crc32c", "--verify_fatal=1",
                    "--do_verify=1", "--ioengine=psync", "--fsync=64", "--randseed=7",
-                   "--fallocate=none", "--invalidate=0"], seconds=300)
+                   "--fallocate=none", "--invalidate=0"], cwd=tmp_path, seconds=300)
 
 
-def test_fio_reads_and_writes_by_several_jobs(mount):
+def test_fio_reads_and_writes_by_several_jobs(mount, tmp_path):
     processes.run(["fio", "--name=mixed", f"--directory={mount}", "--rw=randrw", "--size=3m", "--bs=8k",
                    "--numjobs=4", "--verify=md5", "--verify_fatal=1", "--verify_backlog=32",
-                   "--ioengine=psync", "--fallocate=none", "--invalidate=0"], seconds=300)
+                   "--ioengine=psync", "--fallocate=none", "--invalidate=0"], cwd=tmp_path,
+                  seconds=300)
 
 
 class Exerciser:

@@ -38,6 +38,24 @@ TEST_F(DestageTest, MovesInlineBytesAndNothingElseChanges) {
   check_files(5);
 }
 
+TEST_F(DestageTest, WhenTooManyBytesWaitNewOnesGoToTheStore) {
+  options.inline_backlog_max = 150;
+  restart();
+  put_files(3);  // Of about a hundred bytes: the second one fills it.
+  EXPECT_EQ(inline_count(), "2");
+  EXPECT_EQ(memory_store.object_count(), 1U);
+  FileSystem other(scratch.database(), store, options);
+  EXPECT_TRUE(other.inline_backlog().has_room());
+  // It learns from the database how many wait, and then moves them whatever their age.
+  EXPECT_EQ(other.destage(std::chrono::hours{1}, 1), 1);
+  EXPECT_EQ(inline_count(), "1");
+  EXPECT_FALSE(files->inline_backlog().has_room());
+  EXPECT_EQ(files->destage(std::chrono::hours{1}, 1), 0);
+  put("more", content(7));
+  EXPECT_EQ(inline_count(), "2");
+  check_files(3);
+}
+
 TEST_F(DestageTest, LeavesYoungOnesAlone) {
   put_files(2);
   EXPECT_EQ(files->destage(std::chrono::hours{1}, 100), 0);
