@@ -13,6 +13,9 @@ constexpr Statement select_inline{
     " CASE WHEN e.length = v.size THEN v.mime ELSE '' END"
     " FROM extents e JOIN versions v ON v.account_id = e.account_id AND v.id = e.version_id"
     " WHERE e.inline IS NOT NULL AND v.created_at <= now() - $1 * interval '1 second'"
+    // Those are about to be pruned (migration 9).
+    " AND (v.replaced_at IS NULL OR v.removed_path IS NOT NULL"
+    "      OR v.replaced_at - v.created_at >= interval '1 minute')"
     " ORDER BY e.version_id, e.file_offset LIMIT $2"};
 // Primary keys. The extent first: who comes second finds it moved.
 constexpr Statement move_inline{

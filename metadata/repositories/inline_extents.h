@@ -27,7 +27,8 @@ class InlineExtents {
  public:
   explicit InlineExtents(Transaction& transaction) : transaction_(transaction) {}
 
-  /// Up to `limit` of those whose version is older than `age`, oldest first.
+  /// Up to `limit` of those whose version is older than `age`, oldest first; without those that
+  /// Versions::prune() will not keep.
   std::vector<InlineExtent> older_than(std::chrono::seconds age, int limit);
 
   /// The extent's bytes are now all of `object`: staging becomes live. False if the extent is gone

@@ -95,7 +95,8 @@ class Versions {
   std::optional<PublishResult> publish(AccountId account, const Publication& publication);
 
   /// Deletes up to `limit` versions that were replaced (or whose node was removed) longer than
-  /// `keep` ago, and marks objects that no extent names any more `dead`. Returns how many versions.
+  /// `keep` ago, or replaced (not removed) when they were not a minute old, and marks objects that
+  /// no extent names any more `dead`. Returns how many versions.
   int prune(std::chrono::seconds keep, int limit);
 
  private:

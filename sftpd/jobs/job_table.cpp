@@ -44,7 +44,7 @@ std::vector<Job> job_table(vfs::FileSystem& files, const JobOptions& options) {
   return {
       {"finish-interrupted-uploads", seconds{30}, finish},
       {"destage", seconds{15}, move},
-      {"prune-versions", minutes{10}, prune},
+      {"prune-versions", minutes{1}, prune},
       {"collect-garbage", minutes{5}, collect},
   };
 }

@@ -1,5 +1,6 @@
 """Programs that tests start: with a log file, on a free port, stopped by pid."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -161,3 +162,10 @@ def children_of(pid):
         frontier = {child for child, parent in parents.items() if parent in frontier} - found
         found |= frontier
     return found
+
+
+def kill_with_children(pid):
+    """kill -9, children first."""
+    for each in [*children_of(pid), pid]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)

@@ -195,6 +195,29 @@ TEST_F(VersionsRepository, AFinishedObjectThatNothingNamesIsDead) {
   EXPECT_EQ(state_of(object), "dead");
 }
 
+TEST_F(VersionsRepository, PruneKeepsNothingThatWasReplacedWithinAMinute) {
+  const VersionId short_lived = publish_new(file, "first", 10);
+  const VersionId long_lived = publish_new(file, "second", 20);
+  const VersionId removed = publish_new(file, "third", 30);
+  in([&](Repositories& r) { return r.nodes.remove(account, file); });
+  const auto prune = [&] {
+    return in([&](Repositories& r) { return r.versions.prune(seconds{3600}, 100); });
+  };
+  EXPECT_EQ(prune(), 0) << "somebody may just read it";
+  scratch.execute(
+      "UPDATE versions SET created_at = created_at - interval '2 minutes',"
+      " replaced_at = replaced_at - interval '2 minutes'");
+  scratch.execute("UPDATE versions SET created_at = created_at - interval '1 minute' WHERE id = " +
+                  std::to_string(long_lived.value));
+  EXPECT_EQ(prune(), 1);
+  const auto is_there = [&](VersionId id) {
+    return in([&](Repositories& r) { return r.versions.load(account, id); }).has_value();
+  };
+  EXPECT_FALSE(is_there(short_lived));
+  EXPECT_TRUE(is_there(long_lived));
+  EXPECT_TRUE(is_there(removed));
+}
+
 TEST_F(VersionsRepository, PruneDeletesWhatWasReplacedAndMarksObjectsDead) {
   const ObjectId first = reserve("first");
   const VersionId old_version = publish(whole(file, first, 10))->version;

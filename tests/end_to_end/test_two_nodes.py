@@ -1,0 +1,110 @@
+"""Two `shoebox serve` on one database and one bucket, as behind a TCP balancer."""
+
+import contextlib
+import json
+
+import pytest
+
+from support import processes
+from support.content import content
+from support.raw_sftp import F_CREAT, F_READ, F_TRUNC, F_WRITE, WRITE, Attrs, U64
+from support.sessions import assert_clean, connected
+
+pytestmark = pytest.mark.minio
+
+NEW = F_WRITE | F_CREAT | F_TRUNC
+
+
+@contextlib.contextmanager
+def second_node(server):
+    """Another program with the same settings on another port; gives a client of it."""
+    settings = json.loads(server.configuration.read_text())
+    port = processes.free_port()
+    settings["listen"] = [f"{server.host}:{port}"]
+    configuration = server.folder / "second.yaml"
+    configuration.write_text(json.dumps(settings))
+    program = processes.Process([server.program, "serve", "--config", configuration],
+                                server.folder / "second.log").start()
+    first_port = server.port
+    try:
+        program.wait_ready(lambda: processes.answers(port))
+        server.port = port
+        transport, raw = connected(server)
+        server.port = first_port
+        yield raw
+        transport.close()
+    finally:
+        server.port = first_port
+        program.stop()
+
+
+@pytest.fixture
+def nodes(own_server):
+    transport, first = connected(own_server)
+    with second_node(own_server) as second:
+        yield first, second
+    transport.close()
+    assert_clean(own_server)
+
+
+def test_what_one_commits_the_other_sees_at_once(nodes):
+    for number in range(30):
+        one, other = nodes if number % 2 else reversed(nodes)
+        large = content(300_000 if number % 3 else 2_000, number)
+        one.put("/file", large)
+        assert other.stat("/file").size == len(large)
+        assert other.list("/")[b"file"].attrs.size == len(large)
+        assert other.get("/file") == large
+        one.rename("/file", "/renamed")
+        assert not other.exists("/file") and other.get("/renamed") == large
+        other.remove("/renamed")
+        assert not one.exists("/renamed")
+
+
+def test_directories_moved_on_one_are_moved_on_the_other(nodes):
+    first, second = nodes
+    first.mkdir("/a")
+    first.mkdir("/a/b")
+    first.put("/a/b/photo", b"photo")
+    assert second.get("/a/b/photo") == b"photo"
+    first.rename("/a", "/moved")
+    assert second.get("/moved/b/photo") == b"photo" and not second.exists("/a/b/photo")
+    second.setstat("/moved/b/photo", Attrs(permissions=0o600, atime=5, mtime=1_500_000_000))
+    assert first.stat("/moved/b/photo").mtime == 1_500_000_000
+
+
+def test_a_reader_on_one_keeps_what_the_other_replaces(nodes):
+    first, second = nodes
+    old, new = content(2_000_000, "old"), content(1_500_000, "new")
+    first.put("/film", old)
+    handle = second.open("/film", F_READ)
+    assert second.read(handle, 0, 1000) == old[:1000]
+    first.put("/film", new)
+    assert second.read(handle, 1_900_000, 1000) == old[1_900_000:1_901_000]
+    second.close(handle)
+    assert second.get("/film") == new
+
+
+def test_the_last_commit_wins_whole(nodes):
+    first, second = nodes
+    one, other = content(700_000, 1), content(600_000, 2)
+    handles = first.open("/file", NEW), second.open("/file", NEW)
+    for raw, handle, whole in zip(nodes, handles, (one, other)):
+        for offset in range(0, len(whole), 100_000):
+            raw.ask(WRITE, handle, U64(offset), whole[offset:offset + 100_000]).ok()
+    second.close(handles[1])
+    first.close(handles[0])
+    assert first.get("/file") == second.get("/file") == one
+
+
+def test_edits_of_one_build_on_those_of_the_other(nodes):
+    expected = bytearray(content(400_000))
+    nodes[0].put("/file", bytes(expected))
+    for number in range(10):
+        raw = nodes[number % 2]
+        piece = content(5_000, number)
+        handle = raw.open("/file", F_READ | F_WRITE)
+        raw.write(handle, number * 37_000, piece)
+        raw.close(handle)
+        expected[number * 37_000:number * 37_000 + 5_000] = piece
+    assert nodes[0].get("/file") == nodes[1].get("/file") == bytes(expected)
