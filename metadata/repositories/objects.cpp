@@ -34,7 +34,13 @@ constexpr Statement select_duplicate{
     "objects_find_duplicate",
     "SELECT " OBJECT_COLUMNS
     " FROM objects o"
-    " WHERE o.account_id = $1 AND o.sha256 = $2 AND o.size = $3 AND o.state = 'live' LIMIT 1"};
+    " WHERE o.account_id = $1 AND o.sha256 = $2 AND o.size = $3 AND o.state = 'live'"
+    " AND o.damaged_at IS NULL LIMIT 1"};
+// Primary key.
+constexpr Statement mark_damaged_object{
+    "objects_mark_damaged",
+    "UPDATE objects SET damaged_at = now()"
+    " WHERE account_id = $1 AND id = $2 AND damaged_at IS NULL"};
 // Indexes objects_dead, objects_staging, objects_reaping, objects_gone.
 constexpr Statement claim_objects{
     "objects_claim", "SELECT " OBJECT_COLUMNS " FROM shoebox_claim_for_deletion($1, $2, $3) o"};
@@ -120,6 +126,10 @@ std::optional<ObjectRow> Objects::find_duplicate(AccountId account, const Sha256
       transaction_.inner().run(select_duplicate, account, bytea_text(sha256), signed_size(size));
   if (rows.empty()) return std::nullopt;
   return object_of(rows[0]);
+}
+
+void Objects::mark_damaged(AccountId account, ObjectId id) {
+  transaction_.inner().run(mark_damaged_object, account, id);
 }
 
 std::vector<ObjectRow> Objects::claim_for_deletion(std::chrono::seconds keep_dead,

@@ -43,7 +43,10 @@ class Objects {
   /// Gives up staging objects: `dead` at once, so that the collector deletes them soon.
   void discard(AccountId account, const std::vector<ObjectId>& ids);
 
-  /// A live object of this account with the same content.
+  /// Its bytes in the store are not those of its checksum: find_duplicate() passes it over.
+  void mark_damaged(AccountId account, ObjectId id);
+
+  /// A live object of this account with the same content, not known to be damaged.
   std::optional<ObjectRow> find_duplicate(AccountId account, const Sha256& sha256,
                                           std::uint64_t size);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "metadata/repositories/objects.h"
 #include "sftpd/vfs/block_cache.h"
 #include "sftpd/vfs/content_type.h"
 #include "sftpd/vfs/disk_cache.h"
@@ -31,7 +32,11 @@ FileSystem::FileSystem(metadata::Database& database, storage::ObjectStore& store
         std::make_unique<DiskCache>(options_.read_cache_directory, options_.read_cache_disk_max);
   }
   cache_ = std::make_unique<BlockCache>(store_, options_.read_cache_max, disk_cache_.get());
-  object_checks_ = std::make_unique<ObjectChecks>(*cache_);
+  object_checks_ = std::make_unique<ObjectChecks>(*cache_, [this](const CheckedObject& object) {
+    database_.transact([&](metadata::Transaction& tx) {
+      metadata::Objects(tx).mark_damaged(object.account, object.place.object);
+    });
+  });
   content_type_ = std::make_unique<ContentType>();
   objects_ = std::make_unique<ObjectReserve>(database_, options_.key_prefix, options_.object_lease);
   executor_ = std::make_unique<Executor>(options_.commit_threads);

@@ -167,8 +167,10 @@ bool ObjectCheck::over() const {
   return state_ == State::good || state_ == State::gave_up;
 }
 
-ObjectChecks::ObjectChecks(BlockCache& cache)
+ObjectChecks::ObjectChecks(BlockCache& cache,
+                           std::function<void(const CheckedObject&)> remember_damage)
     : cache_(cache),
+      remember_damage_(std::move(remember_damage)),
       hashers_(static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, hashers_max))) {
 }
 
@@ -204,6 +206,12 @@ void ObjectChecks::found_damaged(const CheckedObject& object) {
                                            {"key", object.place.key},
                                            {"bytes", object.place.object_size},
                                            {"reason", "its checksum is not that of its upload"}});
+  try {
+    remember_damage_(object);
+  } catch (const std::exception& failure) {
+    log::warning("damage not remembered",
+                 {{"object", object.place.object.value}, {"reason", failure.what()}});
+  }
 }
 
 /// The next reader gets a check of its own.

@@ -90,8 +90,9 @@ class ObjectCheck : public std::enable_shared_from_this<ObjectCheck> {
 /// were. Safe from any thread.
 class ObjectChecks {
  public:
-  /// `cache` must outlive it, and be idle when it goes.
-  explicit ObjectChecks(BlockCache& cache);
+  /// `cache` must outlive it, and be idle when it goes. `remember_damage` is called, on a thread
+  /// that may wait, for each object found damaged.
+  ObjectChecks(BlockCache& cache, std::function<void(const CheckedObject&)> remember_damage);
   ~ObjectChecks();
 
   /// A check for a reader at the object's first byte.
@@ -105,6 +106,7 @@ class ObjectChecks {
   void ended(metadata::ObjectId object, const ObjectCheck* check);
 
   BlockCache& cache_;
+  const std::function<void(const CheckedObject&)> remember_damage_;
   std::mutex mutex_;
   std::unordered_map<metadata::ObjectId, std::weak_ptr<ObjectCheck>> running_;
   std::unordered_map<metadata::ObjectId, std::uint32_t>

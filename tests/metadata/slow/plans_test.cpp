@@ -185,6 +185,7 @@ TEST_F(Plans, NoStatementReadsAWholeTable) {
     r.objects.set_upload(big, ids[0], "u");
     r.objects.discard(big, ids);
     r.objects.find_duplicate(big, hash_of(1), 100);
+    r.objects.mark_damaged(big, ids[0]);
     r.objects.mark_gone(r.objects.claim_for_deletion(seconds{0}, seconds{0}, 20));
     r.objects.scan(big, ObjectId{10030000004}, 50);
     r.objects.known_keys({"1003/5", "x"});

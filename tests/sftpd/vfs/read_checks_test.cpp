@@ -59,6 +59,17 @@ TEST_F(ReadChecksTest, TheDamagedBytesAreNotKept) {
   EXPECT_EQ(read("photo"), noise(size)) << "fetched again, and this time it is right";
 }
 
+TEST_F(ReadChecksTest, NewUploadsDoNotReferToADamagedObject) {
+  put("copy", noise(size));
+  EXPECT_EQ(live_objects(), 1) << "the same bytes are stored once";
+  damage();
+  EXPECT_LT(read_until_failure(*open_reading("photo")), size);
+  put("again", noise(size));
+  EXPECT_EQ(live_objects(), 2);
+  put("and again", noise(size));
+  EXPECT_EQ(live_objects(), 2);
+}
+
 TEST_F(ReadChecksTest, AHandleThatWasToldOnceIsToldAgain) {
   damage();
   const auto handle = open_reading("photo");
