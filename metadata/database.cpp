@@ -49,11 +49,13 @@ const char* begin_text(Durability durability) {
              : "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off";
 }
 
+Failure hung_up() { return {Failure::Kind::lost, ErrorCode::unavailable, "the server hung up"}; }
+
 /// COMMIT. A connection that is found dead before it is sent cannot have committed; one that
 /// breaks later may have.
 void commit(Transaction::Inner& inner) {
   if (inner.session.peer_is_gone()) {
-    inner.failure = Failure{Failure::Kind::lost, ErrorCode::unavailable, "the server hung up"};
+    inner.failure = hung_up();
     throw Error(inner.failure->code, inner.failure->message);
   }
   try {
@@ -147,16 +149,23 @@ void Database::run(const std::function<void(Transaction&)>& work, Durability dur
   }
 }
 
-void Database::run_single(const std::function<void(Transaction&)>& work) {
+void Database::run_single(const std::function<void(Transaction&)>& work, Effects effects) {
   const auto give_up = steady_clock::now() + pool_->options().outage_max;
   Retries retries(give_up);
   while (true) {
     std::optional<Failure> failure;
     {
       auto lease = pool_->acquire(give_up);
-      failure = attempt_single(lease.session(), work);
+      const bool sent = effects == Effects::none || !lease.session().peer_is_gone();
+      failure = sent ? attempt_single(lease.session(), work) : hung_up();
       if (!failure) return;
-      if (failure->kind == Failure::Kind::lost) lease.lose(failure->message);
+      if (failure->kind == Failure::Kind::lost) {
+        lease.lose(failure->message);
+        if (effects == Effects::writes && sent) {
+          throw Error(ErrorCode::in_doubt,
+                      "the connection broke during a statement: " + failure->message);
+        }
+      }
     }
     retries.wait(*failure);
     pool_->observer().transaction_retried(failure->message);

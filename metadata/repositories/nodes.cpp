@@ -48,6 +48,11 @@ constexpr Statement select_page{
 constexpr Statement insert_node{
     "nodes_insert",
     "SELECT " NODE_COLUMNS " FROM shoebox_node_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) n"};
+// The setting holds until the end of the statement's own transaction, its COMMIT included.
+constexpr Statement insert_node_later{
+    "nodes_insert_later", "SELECT " NODE_COLUMNS
+                          " FROM set_config('synchronous_commit', 'off', true) s,"
+                          " shoebox_node_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) n"};
 constexpr Statement update_node{
     "nodes_change",
     "UPDATE nodes SET mode = coalesce($3, mode), uid = coalesce($4, uid), gid = coalesce($5, gid),"
@@ -151,14 +156,27 @@ std::vector<Node> Nodes::list(AccountId account, NodeId parent, const std::strin
   return all_nodes(transaction_.inner().run(select_page, account, parent, after, limit));
 }
 
-Node Nodes::insert(AccountId account, const NewNode& node) {
+namespace {
+
+Node insert_by(const Statement& statement, Transaction& transaction, AccountId account,
+               const NewNode& node) {
   check_name(node.name);
   std::optional<std::string> link_target;
   if (node.kind == NodeKind::symlink) link_target = node.link_target;
-  const auto rows = transaction_.inner().run(insert_node, account, node.parent, node.name,
-                                             text_of(node.kind), node.mode & mode_mask, node.uid,
-                                             node.gid, link_target, node.atime, node.mtime);
+  const auto rows = transaction.inner().run(statement, account, node.parent, node.name,
+                                            text_of(node.kind), node.mode & mode_mask, node.uid,
+                                            node.gid, link_target, node.atime, node.mtime);
   return node_of(rows[0]);
+}
+
+}  // namespace
+
+Node Nodes::insert(AccountId account, const NewNode& node) {
+  return insert_by(insert_node, transaction_, account, node);
+}
+
+Node Nodes::insert_later(AccountId account, const NewNode& node) {
+  return insert_by(insert_node_later, transaction_, account, node);
 }
 
 bool Nodes::change(AccountId account, NodeId id, const NodeChanges& changes) {

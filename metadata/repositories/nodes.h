@@ -69,6 +69,8 @@ class Nodes {
   /// Throws already_exists, not_found (parent gone), not_a_directory (parent is none), invalid.
   /// The parent's mtime becomes now (also for remove and rename).
   Node insert(AccountId account, const NewNode& node);
+  /// The same for Database::execute(), and without waiting for the disk.
+  Node insert_later(AccountId account, const NewNode& node);
 
   /// False if the node is gone.
   bool change(AccountId account, NodeId id, const NodeChanges& changes);

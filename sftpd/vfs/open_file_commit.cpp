@@ -175,15 +175,18 @@ bool OpenFile::find_moved_bytes_publishing() {
 }
 
 std::optional<metadata::PublishResult> OpenFile::publish(const metadata::Publication& publication) {
+  const bool alone = std::none_of(finished_.begin(), finished_.end(),
+                                  [](const WrittenObject& written) { return written.upload_row; });
+  const auto work = [&](metadata::Transaction& tx) {
+    const auto result = metadata::Versions(tx).publish(account_, publication);
+    for (const auto& written : finished_) {
+      if (written.upload_row) metadata::Uploads(tx).end(account_, written.row.object);
+    }
+    return result;
+  };
   for (int attempt = 1;; ++attempt) {
     try {
-      return files_.database().transact([&](metadata::Transaction& tx) {
-        const auto result = metadata::Versions(tx).publish(account_, publication);
-        for (const auto& written : finished_) {
-          if (written.upload_row) metadata::Uploads(tx).end(account_, written.row.object);
-        }
-        return result;
-      });
+      return alone ? files_.database().execute(work) : files_.database().transact(work);
     } catch (const metadata::Error& error) {
       if (error.code() != metadata::ErrorCode::in_doubt) throw;
       if (const auto result = find_published(publication)) return result;

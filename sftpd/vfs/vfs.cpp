@@ -176,10 +176,7 @@ bool Vfs::create_file(Destination& place, std::string_view path, const Attribute
   if (initial.atime) file.atime = from_seconds(*initial.atime);
   if (initial.mtime) file.mtime = from_seconds(*initial.mtime);
   try {
-    // Its content is committed durably at CLOSE, and the entry with it: the log is one sequence.
-    place.trail.push_back(
-        transact([&](metadata::Nodes& nodes) { return nodes.insert(identity_.account, file); },
-                 metadata::Durability::later));
+    place.trail.push_back(insert_file(file));
     place.missing.reset();
     return true;
   } catch (const metadata::Error& error) {
@@ -187,6 +184,20 @@ bool Vfs::create_file(Destination& place, std::string_view path, const Attribute
     place = find(path, Links::follow);
     return false;
   }
+}
+
+/// Its content is committed durably at CLOSE, and the entry with it: the log is one sequence.
+metadata::Node Vfs::insert_file(const metadata::NewNode& file) {
+  try {
+    return files_.database().execute([&](metadata::Transaction& tx) {
+      return metadata::Nodes(tx).insert_later(identity_.account, file);
+    });
+  } catch (const metadata::Error& error) {
+    if (error.code() != metadata::ErrorCode::in_doubt) throw;
+  }
+  // If it was committed before the connection broke, this says that the name exists.
+  return transact([&](metadata::Nodes& nodes) { return nodes.insert(identity_.account, file); },
+                  metadata::Durability::later);
 }
 
 std::unique_ptr<OpenDirectory> Vfs::open_directory(std::string_view path) {

@@ -86,6 +86,7 @@ class Vfs {
                                std::uint64_t seen);
   bool create_file(Destination& place, std::string_view path, const AttributeChanges& initial,
                    const OpenFlags& flags);
+  metadata::Node insert_file(const metadata::NewNode& file);
   metadata::NewNode new_entry(const Destination& place, NodeKind kind) const;
   Move find_move(std::string_view from, std::string_view to);
   void rename_to_new_name(const Move& move);

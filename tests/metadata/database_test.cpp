@@ -185,6 +185,35 @@ TEST(Database, AConnectionThatBreaksDuringCommitLeavesDoubt) {
   EXPECT_EQ(attempts, 1) << "what may have happened is not repeated";
 }
 
+TEST(Database, AStatementAloneIsCommitted) {
+  ScratchDatabase scratch;
+  scratch.database().execute([](Transaction& tx) { return tx.inner().run(insert_account); });
+  EXPECT_EQ(count_in(scratch.database()), 1);
+}
+
+TEST(Database, AConnectionThatBreaksDuringAStatementAloneLeavesDoubt) {
+  ScratchDatabase scratch;
+  int attempts = 0;
+  EXPECT_EQ(code_of([&] {
+              scratch.database().execute([&](Transaction& tx) {
+                ++attempts;
+                return tx.inner().script("SELECT pg_terminate_backend(pg_backend_pid())");
+              });
+            }),
+            ErrorCode::in_doubt);
+  EXPECT_EQ(attempts, 1) << "what may have happened is not repeated";
+}
+
+TEST(Database, AConnectionThatDiedIdleLeavesNoDoubt) {
+  ScratchDatabase scratch;
+  scratch.database().query([&](Transaction& tx) {
+    cut(scratch, tx);
+    return 0;
+  });
+  scratch.database().execute([](Transaction& tx) { return tx.inner().run(insert_account); });
+  EXPECT_EQ(count_in(scratch.database()), 1);
+}
+
 TEST(Database, AConstraintThatFailsAtCommitIsNoDoubt) {
   ScratchDatabase scratch{ScratchDatabase::Empty{}};
   scratch.execute("CREATE TABLE t (i int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
