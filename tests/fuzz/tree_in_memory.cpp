@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sftpd/vfs/listing_prefetch.h"
+
 namespace sftpd::vfs {
 namespace {
 
