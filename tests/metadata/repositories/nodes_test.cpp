@@ -6,6 +6,7 @@ namespace metadata {
 namespace {
 
 using std::chrono::microseconds;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -38,6 +39,21 @@ TEST_F(NodesRepository, AnInsertedEntryIsFoundAsItWasGiven) {
   EXPECT_EQ(found->ctime, made.ctime);
   EXPECT_EQ(found->version, std::nullopt);
   EXPECT_FALSE(found->incomplete);
+}
+
+TEST_F(NodesRepository, AWalkUsesTheIndexOfNamesHoweverFewNodesThePlannerExpects) {
+  const auto plan_of_walk = [&] {
+    return scratch.database().query([&](Transaction& tx) {
+      for (const auto& [name, plan] : Nodes::explain_all(tx, account, root)) {
+        if (name == "nodes_walk") return plan;
+      }
+      return std::string();
+    });
+  };
+  const auto wanted = ContainsRegex("Index Cond: \\(\\(account_id = [^)]*\\) AND \\(parent_id = n");
+  EXPECT_THAT(plan_of_walk(), wanted) << "before the first ANALYZE";
+  execute("ANALYZE nodes");
+  EXPECT_THAT(plan_of_walk(), wanted) << "with a single node";
 }
 
 TEST_F(NodesRepository, ASymlinkHasItsTargetAndItsLength) {
