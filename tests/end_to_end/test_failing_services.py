@@ -91,6 +91,7 @@ def test_the_store_dies_and_returns_during_a_download(own_server, tmp_path):
     transport.close()
 
 
+@pytest.mark.settings(**{"storage.retry_for": "10s"})
 def test_without_the_store_names_still_work_and_old_contents_survive(own_server):
     transport, raw = connected(own_server)
     raw.put("/large", content(5_000_000), piece=200_000)
