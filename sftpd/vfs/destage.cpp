@@ -61,7 +61,7 @@ bool finish_move(FileSystem& files, Moving& moving) {
 int FileSystem::destage(std::chrono::seconds age, int limit) {
   auto extents = database_.query([&](metadata::Transaction& tx) {
     metadata::InlineExtents waiting(tx);
-    inline_backlog_.measured(waiting.backlog_bytes());
+    if (inline_backlog_.is_measurement_due()) inline_backlog_.measured(waiting.backlog_bytes());
     if (!inline_backlog_.has_room()) age = std::chrono::seconds{0};
     return waiting.older_than(age, limit);
   });

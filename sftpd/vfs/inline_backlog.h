@@ -1,29 +1,53 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 
 namespace sftpd::vfs {
 
 /// How many bytes wait in PostgreSQL to be moved to the store. Where too many do (the store is
 /// away, or slower than clients), new content goes to the store at once, and clients wait for it.
 ///
-/// Counts what this process adds, and learns from each measurement what others added and what was
-/// moved. Safe from any thread.
+/// Counts what this process adds and moves, and learns from each measurement what others did. Safe
+/// from any thread.
 class InlineBacklog {
  public:
   explicit InlineBacklog(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
-  bool has_room() const { return bytes_.load() < bytes_max_; }
-  void added(std::uint64_t bytes) { bytes_ += bytes; }
-  void removed(std::uint64_t bytes) { bytes_ -= std::min(bytes, bytes_.load()); }
-  void measured(std::uint64_t bytes) { bytes_ = bytes; }
-  std::uint64_t bytes() const { return bytes_.load(); }
+  bool has_room() const {
+    std::lock_guard lock(mutex_);
+    return bytes_ < bytes_max_;
+  }
+  void added(std::uint64_t bytes) {
+    std::lock_guard lock(mutex_);
+    bytes_ += bytes;
+  }
+  void removed(std::uint64_t bytes) {
+    std::lock_guard lock(mutex_);
+    bytes_ -= std::min(bytes, bytes_);
+  }
+
+  /// A measurement reads an index entry for each extent that waits: not for every batch.
+  bool is_measurement_due() const {
+    std::lock_guard lock(mutex_);
+    return !measured_at_ || Clock::now() - *measured_at_ >= std::chrono::seconds{10};
+  }
+  void measured(std::uint64_t bytes) {
+    std::lock_guard lock(mutex_);
+    bytes_ = bytes;
+    measured_at_ = Clock::now();
+  }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   const std::uint64_t bytes_max_;
-  std::atomic<std::uint64_t> bytes_ = 0;
+  mutable std::mutex mutex_;
+  std::uint64_t bytes_ = 0;
+  std::optional<Clock::time_point> measured_at_;
 };
 
 }  // namespace sftpd::vfs

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -17,6 +15,7 @@
 #include "metadata/repositories/versions.h"
 #include "sftpd/vfs/block_cache.h"
 #include "sftpd/vfs/executor.h"
+#include "sftpd/vfs/hash.h"
 
 namespace sftpd::vfs {
 
@@ -73,7 +72,7 @@ class ObjectCheck : public std::enable_shared_from_this<ObjectCheck> {
 
   // Used by whoever runs work(), one at a time.
   std::uint32_t crc_ = 0;
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> hash_;
+  std::optional<Sha256Hasher> hash_;
 
   mutable std::mutex mutex_;                    ///< guards all below
   std::deque<BlockCache::SegmentPtr> waiting_;  ///< to be hashed, in order

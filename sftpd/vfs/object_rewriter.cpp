@@ -1,7 +1,5 @@
 #include "sftpd/vfs/object_rewriter.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <deque>
@@ -15,6 +13,7 @@
 #include "metadata/repositories/objects.h"
 #include "sftpd/vfs/error.h"
 #include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/hash.h"
 #include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/object_reserve.h"
 #include "sftpd/vfs/rewrite_plan.h"
@@ -66,14 +65,7 @@ storage::Payload payload_of(const SentPartPtr& sent) {
 class Rewriter {
  public:
   Rewriter(FileSystem& files, const Rewriting& rewriting, const std::function<bool()>& go_on)
-      : files_(files),
-        rewriting_(rewriting),
-        go_on_(go_on),
-        hash_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    if (!hash_ || EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr) != 1) {
-      throw std::bad_alloc();
-    }
-  }
+      : files_(files), rewriting_(rewriting), go_on_(go_on) {}
 
   std::optional<WrittenObject> run() {
     const auto plan = plan_rewrite(rewriting_.pieces, files_.store().limits(), sizes_for(files_));
@@ -106,7 +98,7 @@ class Rewriter {
     read(part, *sent);
     const auto info = files_.store().put(key(), payload_of(sent), put_options()).get();
     sent->release();
-    return finished(part.length, info.etag.text, finish_hash());
+    return finished(part.length, info.etag.text, hash_.finish());
   }
 
   std::optional<WrittenObject> join(const std::vector<RewritePart>& plan) {
@@ -133,7 +125,7 @@ class Rewriter {
                           .complete_upload(key(), upload_, done_, std::to_string(object_.id.value))
                           .get();
     const std::uint64_t size = plan.back().offset + plan.back().length;
-    return finished(size, info.etag.text, all_sent ? finish_hash() : std::nullopt);
+    return finished(size, info.etag.text, all_sent ? std::optional(hash_.finish()) : std::nullopt);
   }
 
   storage::Future<storage::ETag> copy(const RewritePart& part) {
@@ -193,9 +185,7 @@ class Rewriter {
       }
     }
     while (!reads.empty()) finish_read();
-    if (EVP_DigestUpdate(hash_.get(), into.bytes.data(), into.bytes.size()) != 1) {
-      throw std::bad_alloc();
-    }
+    hash_.add(into.bytes);
   }
 
   void finish_oldest() {
@@ -228,16 +218,6 @@ class Rewriter {
         {object_.id, size, sha256, std::move(etag), rewriting_.mime}, object_.key, false, false};
   }
 
-  std::optional<metadata::Sha256> finish_hash() {
-    metadata::Sha256 sha256{};
-    unsigned size = 0;
-    if (EVP_DigestFinal_ex(hash_.get(), reinterpret_cast<unsigned char*>(sha256.data()), &size) !=
-        1) {
-      throw std::bad_alloc();
-    }
-    return sha256;
-  }
-
   storage::ObjectKey key() const { return storage::ObjectKey{object_.key}; }
 
   storage::PutOptions put_options() const {
@@ -256,7 +236,7 @@ class Rewriter {
   storage::UploadId upload_;
   std::deque<UnderWay> under_way_;
   std::vector<storage::CompletedPart> done_;
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> hash_;
+  Sha256Hasher hash_;
 };
 
 }  // namespace

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -17,6 +15,7 @@
 
 #include "metadata/ids.h"
 #include "metadata/repositories/versions.h"
+#include "sftpd/vfs/hash.h"
 #include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/object_reserve.h"
 #include "sftpd/vfs/part_buffer.h"
@@ -126,7 +125,6 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   WrittenObject complete(const std::string& mime);
   std::optional<WrittenObject> find_duplicate(const metadata::Sha256& sha256, std::uint64_t size);
   storage::PutOptions put_options(const std::string& mime) const;
-  metadata::Sha256 finish_hash();
 
   FileSystem& files_;
   const metadata::AccountId account_;
@@ -156,7 +154,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   // Used by whoever runs ship_queued(), one at a time.
   std::optional<ReservedObject> object_;
   std::optional<storage::UploadId> upload_;
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> hash_;
+  Sha256Hasher hash_;
 };
 
 }  // namespace sftpd::vfs
