@@ -5,10 +5,12 @@
 #include <string>
 
 #include "storage/local/local_object_store.h"
+#include "storage/s3/s3_object_store.h"
 #include "tests/model/run.h"
 #include "tests/support/failing_object_store.h"
 #include "tests/support/memory_object_store.h"
 #include "tests/support/metadata/temporary_directory.h"
+#include "tests/support/minio_process.h"
 
 namespace model {
 namespace {
@@ -32,15 +34,17 @@ storage::Limits small_parts() {
 }
 
 void run(storage::ObjectStore& store, storage::ObjectStore& clean_store, Run::Options options,
-         const std::function<void(std::uint64_t)>& before_step = {}) {
+         const std::function<void(std::uint64_t)>& before_step = {},
+         const std::function<void()>& at_end = {}) {
   std::cout << "seed " << options.seed << "\n";
   try {
     Run one(store, clean_store, options);
-    for (std::uint64_t i = 0; i < operations(); ++i) {
+    const std::uint64_t count = operations() / (options.scale > 1 ? 4 : 1);
+    for (std::uint64_t i = 0; i < count; ++i) {
       if (before_step) before_step(i);
       one.step();
     }
-    if (before_step) before_step(operations());
+    if (at_end) at_end();
     one.finish();
   } catch (const std::exception& error) {
     FAIL() << error.what();
@@ -88,16 +92,50 @@ TEST(Model, LateAnswers) {
   });
 }
 
+/// Now many faults, now few, now none.
+void change_faults(test_support::FailingObjectStore& store, std::uint64_t i) {
+  constexpr std::uint64_t period = 200;
+  constexpr std::array<double, 4> probabilities{0.2, 0.02, 0.005, 0};
+  if (i % period != 0) return;
+  store.clear();
+  const double probability = probabilities[i / period % probabilities.size()];
+  if (probability > 0) store.fail_randomly(seed() + i, probability);
+}
+
+void run_with_faults(storage::ObjectStore& clean, Run::Options options) {
+  test_support::FailingObjectStore store(clean);
+  options.may_fail = true;
+  run(
+      store, clean, options, [&](std::uint64_t i) { change_faults(store, i); },
+      [&] { store.clear(); });
+}
+
 TEST(Model, FailingStore) {
   test_support::MemoryObjectStore memory(small_parts());
-  test_support::FailingObjectStore store(memory);
-  run(store, memory, {.seed = seed() + 5, .may_fail = true}, [&](std::uint64_t i) {
-    // Now many faults, now few, now none.
-    const double probability = std::array<double, 4>{0.2, 0.02, 0.005, 0}[i / 200 % 4];
-    if (i % 200 == 0) store.clear();
-    if (i % 200 == 0 && probability > 0) store.fail_randomly(seed() + i, probability);
-    if (i == operations()) store.clear();
-  });
+  run_with_faults(memory, {.seed = seed() + 5});
+}
+
+TEST(Model, FailingStoreDiscardingLostUploads) {
+  test_support::MemoryObjectStore memory(small_parts());
+  run_with_faults(memory,
+                  {.seed = seed() + 6, .interrupted = FileSystem::InterruptedUploads::discard});
+}
+
+/// MinIO wants parts of 5 MiB.
+constexpr std::size_t minio_scale = 200;
+
+TEST(Model, Minio) {
+  test_support::MinioProcess minio;
+  minio.start();
+  storage::s3::S3ObjectStore store(minio.store_options());
+  run(store, store, {.seed = seed() + 7, .scale = minio_scale});
+}
+
+TEST(Model, MinioWithFaults) {
+  test_support::MinioProcess minio;
+  minio.start();
+  storage::s3::S3ObjectStore clean(minio.store_options());
+  run_with_faults(clean, {.seed = seed() + 8, .scale = minio_scale});
 }
 
 }  // namespace

@@ -4,9 +4,18 @@
 
 namespace model {
 
+namespace {
+
+std::string range_of(const std::string& content, std::uint64_t offset, std::uint64_t length) {
+  return offset >= content.size() ? std::string() : content.substr(offset, length);
+}
+
+}  // namespace
+
 void File::commit() {
   committed = live;
   failed = false;
+  has_copies = has_copies && !has_name;
   may_contain.clear();
 }
 
@@ -25,12 +34,19 @@ void File::write(std::uint64_t offset, const std::string& bytes) {
 void File::copy(const std::string& source, std::uint64_t offset, std::uint64_t length,
                 std::uint64_t target_offset) {
   if (offset >= source.size()) return;
+  has_copies = true;
   const std::uint64_t rest = source.size() - offset;
   write(target_offset, source.substr(offset, length == 0 ? rest : std::min(length, rest)));
 }
 
 std::string File::range(std::uint64_t offset, std::uint64_t length) const {
-  return offset >= live.size() ? std::string() : live.substr(offset, length);
+  return range_of(live, offset, length);
+}
+
+bool File::may_have(std::uint64_t offset, std::uint64_t length, const std::string& bytes) const {
+  return std::any_of(may_contain.begin(), may_contain.end(), [&](const std::string& content) {
+    return range_of(content, offset, length) == bytes;
+  });
 }
 
 }  // namespace model

@@ -14,6 +14,8 @@ struct File {
   std::string committed;  ///< what everybody else sees
   int writers = 0;
   bool has_name = true;
+  /// Names objects of other places in it or other files, which only a commit keeps from going.
+  bool has_copies = false;
   /// Since an operation failed: what it may contain once all its writers are gone. A failed file
   /// may fail again at any operation, but what succeeds is right.
   bool failed = false;
@@ -23,6 +25,8 @@ struct File {
   void commit();
   /// An operation failed; whether it took effect is open.
   void fail();
+  /// Of a failed file: whether this can be what it has there.
+  bool may_have(std::uint64_t offset, std::uint64_t length, const std::string& bytes) const;
   void write(std::uint64_t offset, const std::string& bytes);
   void resize(std::uint64_t size) { live.resize(size, '\0'); }
   void copy(const std::string& source, std::uint64_t offset, std::uint64_t length,

@@ -24,6 +24,8 @@ class Run {
   struct Options {
     std::uint64_t seed = 1;
     bool may_fail = false;
+    /// Files, writes and parts are so many times larger than for a store without a least part size.
+    std::size_t scale = 1;
     sftpd::vfs::FileSystem::InterruptedUploads interrupted =
         sftpd::vfs::FileSystem::InterruptedUploads::keep;
   };
@@ -57,6 +59,7 @@ class Run {
   void copy();
   void look();
   void destage();
+  void flatten();
   void restart();
 
   std::uint64_t below(std::uint64_t end) { return end == 0 ? 0 : random_() % end; }
@@ -81,9 +84,12 @@ class Run {
   void check_all();
   void start();
   void collect_garbage();
+  void delete_dead_objects();
+  std::size_t size_max() const { return 60'000 * options_.scale; }
 
   const Options options_;
   std::mt19937_64 random_;
+  std::string letters_;  ///< contents are pieces of it
   storage::ObjectStore& store_;
   storage::ObjectStore& clean_store_;
   tests::ScratchDatabase scratch_;

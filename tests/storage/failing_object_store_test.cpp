@@ -56,6 +56,20 @@ TEST_F(FailingObjectStoreTest, CorruptsOneBit) {
   EXPECT_EQ(store_.get(key, {0, 100}).get().text(), "content");
 }
 
+TEST_F(FailingObjectStoreTest, CutsBodiesOff) {
+  put_works();
+  store_.add({.operation = Operation::get, .fault = Fault::cut_off});
+  EXPECT_EQ(store_.get(key, {0, 100}).get().text(), "con");
+  EXPECT_EQ(store_.get(key, {0, 100}).get().text(), "content");
+}
+
+TEST_F(FailingObjectStoreTest, DoesThingsTwice) {
+  store_.add({.operation = Operation::create_upload, .fault = Fault::repeat});
+  store_.create_upload(key, {.user_metadata = {{"oid", "1"}}, .sha256_hex = {}}).get();
+  EXPECT_EQ(memory_.upload_count(), 2U);
+  EXPECT_EQ(store_.calls(Operation::create_upload), 1);
+}
+
 TEST_F(FailingObjectStoreTest, HoldsAnswersUntilReleased) {
   put_works();
   store_.add({.operation = Operation::get, .fault = Fault::hold});

@@ -42,14 +42,33 @@ Future<T> with_lost_answer(Future<T> inner, ErrorCode code) {
   return future;
 }
 
-Future<Payload> with_flipped_bit(Future<Payload> inner) {
+/// The second call begins when the first is answered, whatever the answer is.
+template <class T, class Call>
+Future<T> done_twice(const Call& call) {
+  auto promise = std::make_shared<Promise<T>>();
+  Future<T> future = promise->future();
+  Future<T> first = call();
+  first.on_ready([promise, call] {
+    Future<T> second = call();
+    second.on_ready([promise, second]() mutable { forward(second, *promise); });
+  });
+  return future;
+}
+
+void flip_bit(std::vector<std::byte>& bytes) {
+  if (!bytes.empty()) bytes[bytes.size() / 2] ^= std::byte{1};
+}
+
+void cut_off(std::vector<std::byte>& bytes) { bytes.resize(bytes.size() / 2); }
+
+Future<Payload> changed(Future<Payload> inner, void (*change)(std::vector<std::byte>&)) {
   auto promise = std::make_shared<Promise<Payload>>();
   Future<Payload> future = promise->future();
-  inner.on_ready([promise, inner]() mutable {
+  inner.on_ready([promise, inner, change]() mutable {
     try {
       const Payload payload = inner.get();
       std::vector<std::byte> bytes(payload.bytes().begin(), payload.bytes().end());
-      if (!bytes.empty()) bytes[bytes.size() / 2] ^= std::byte{1};
+      change(bytes);
       promise->set_value(Payload(std::move(bytes)));
     } catch (const Error&) {
       promise->set_exception(std::current_exception());
@@ -123,11 +142,17 @@ std::optional<FaultRule> FailingObjectStore::next_fault(Operation operation) {
     return rule;
   }
   if (probability_ > 0 && std::uniform_real_distribution<double>(0, 1)(random_) < probability_) {
-    return FaultRule{.operation = operation,
-                     .fault = (random_() & 1) != 0 ? Fault::refuse : Fault::lose_answer,
-                     .code = random_code_};
+    return FaultRule{
+        .operation = operation, .fault = random_fault_locked(operation), .code = random_code_};
   }
   return std::nullopt;
+}
+
+Fault FailingObjectStore::random_fault_locked(Operation operation) {
+  static constexpr std::array faults{Fault::refuse, Fault::lose_answer, Fault::repeat,
+                                     Fault::cut_off};
+  const Fault fault = faults[random_() % faults.size()];
+  return fault == Fault::cut_off && operation != Operation::get ? Fault::repeat : fault;
 }
 
 void FailingObjectStore::deliver_later(const FaultRule& rule, Delivery deliver) {
@@ -170,8 +195,13 @@ Future<T> FailingObjectStore::run(Operation operation, Call call) {
       return failed_future<T>(injected(rule->code));
     case Fault::lose_answer:
       return with_lost_answer(call(), rule->code);
+    case Fault::repeat:
+      return done_twice<T>(call);
     case Fault::corrupt:
-      if constexpr (std::is_same_v<T, Payload>) return with_flipped_bit(call());
+      if constexpr (std::is_same_v<T, Payload>) return changed(call(), flip_bit);
+      return call();
+    case Fault::cut_off:
+      if constexpr (std::is_same_v<T, Payload>) return changed(call(), cut_off);
       return call();
     case Fault::delay:
     case Fault::hold:
@@ -187,63 +217,64 @@ Future<T> FailingObjectStore::run(Operation operation, Call call) {
 }
 
 Future<ObjectInfo> FailingObjectStore::put(const ObjectKey& key, Payload body, PutOptions options) {
-  return run<ObjectInfo>(Operation::put, [&] { return inner_.put(key, body, options); });
+  return run<ObjectInfo>(Operation::put, [=, this] { return inner_.put(key, body, options); });
 }
 
 Future<Payload> FailingObjectStore::get(const ObjectKey& key, ByteRange range) {
-  return run<Payload>(Operation::get, [&] { return inner_.get(key, range); });
+  return run<Payload>(Operation::get, [=, this] { return inner_.get(key, range); });
 }
 
 Future<std::optional<ObjectInfo>> FailingObjectStore::head(const ObjectKey& key) {
-  return run<std::optional<ObjectInfo>>(Operation::head, [&] { return inner_.head(key); });
+  return run<std::optional<ObjectInfo>>(Operation::head, [=, this] { return inner_.head(key); });
 }
 
 Future<void> FailingObjectStore::remove(const ObjectKey& key) {
-  return run<void>(Operation::remove, [&] { return inner_.remove(key); });
+  return run<void>(Operation::remove, [=, this] { return inner_.remove(key); });
 }
 
 Future<UploadId> FailingObjectStore::create_upload(const ObjectKey& key, PutOptions options) {
   return run<UploadId>(Operation::create_upload,
-                       [&] { return inner_.create_upload(key, options); });
+                       [=, this] { return inner_.create_upload(key, options); });
 }
 
 Future<ETag> FailingObjectStore::upload_part(const ObjectKey& key, const UploadId& upload,
                                              PartPosition position, Payload body) {
   return run<ETag>(Operation::upload_part,
-                   [&] { return inner_.upload_part(key, upload, position, body); });
+                   [=, this] { return inner_.upload_part(key, upload, position, body); });
 }
 
 Future<ETag> FailingObjectStore::copy_part(const ObjectKey& key, const UploadId& upload,
                                            PartPosition position, const ObjectKey& source,
                                            ByteRange source_range) {
-  return run<ETag>(Operation::copy_part,
-                   [&] { return inner_.copy_part(key, upload, position, source, source_range); });
+  return run<ETag>(Operation::copy_part, [=, this] {
+    return inner_.copy_part(key, upload, position, source, source_range);
+  });
 }
 
 Future<ObjectInfo> FailingObjectStore::complete_upload(const ObjectKey& key, const UploadId& upload,
                                                        std::vector<CompletedPart> parts,
                                                        const std::string& oid) {
   return run<ObjectInfo>(Operation::complete_upload,
-                         [&] { return inner_.complete_upload(key, upload, parts, oid); });
+                         [=, this] { return inner_.complete_upload(key, upload, parts, oid); });
 }
 
 Future<void> FailingObjectStore::abort_upload(const ObjectKey& key, const UploadId& upload) {
-  return run<void>(Operation::abort_upload, [&] { return inner_.abort_upload(key, upload); });
+  return run<void>(Operation::abort_upload, [=, this] { return inner_.abort_upload(key, upload); });
 }
 
 Future<std::vector<UploadId>> FailingObjectStore::list_uploads(const ObjectKey& key) {
   return run<std::vector<UploadId>>(Operation::list_uploads,
-                                    [&] { return inner_.list_uploads(key); });
+                                    [=, this] { return inner_.list_uploads(key); });
 }
 
 Future<std::vector<CompletedPart>> FailingObjectStore::list_parts(const ObjectKey& key,
                                                                   const UploadId& upload) {
   return run<std::vector<CompletedPart>>(Operation::list_parts,
-                                         [&] { return inner_.list_parts(key, upload); });
+                                         [=, this] { return inner_.list_parts(key, upload); });
 }
 
 Future<ListPage> FailingObjectStore::list(const std::string& prefix, const std::string& next) {
-  return run<ListPage>(Operation::list, [&] { return inner_.list(prefix, next); });
+  return run<ListPage>(Operation::list, [=, this] { return inner_.list(prefix, next); });
 }
 
 }  // namespace test_support

@@ -35,9 +35,11 @@ inline constexpr std::size_t operation_count = 12;
 enum class Fault {
   refuse,       ///< fails with `code`; the wrapped store is not asked
   lose_answer,  ///< the wrapped store does it, the caller gets `code`
-  delay,        ///< the answer comes `delay` later, from this store's thread
-  hold,         ///< the answer comes at release(), from the thread that calls it
-  corrupt,      ///< get: one bit of the answer is flipped
+  repeat,   ///< the wrapped store does it twice, as if it was sent again; the second answer counts
+  delay,    ///< the answer comes `delay` later, from this store's thread
+  hold,     ///< the answer comes at release(), from the thread that calls it
+  corrupt,  ///< get: one bit of the answer is flipped
+  cut_off,  ///< get: the second half of the answer is missing
 };
 
 /// A fault for `times` calls of an operation, after `skip` calls without it.
@@ -61,7 +63,8 @@ class FailingObjectStore final : public storage::ObjectStore {
 
   /// The first rule that fits a call decides.
   void add(FaultRule rule);
-  /// Each call is refused or loses its answer with this probability, the same way for one seed.
+  /// Each call is refused, loses its answer, is repeated or has its body cut off with this
+  /// probability, the same way for one seed.
   void fail_randomly(std::uint64_t seed, double probability,
                      storage::ErrorCode code = storage::ErrorCode::unavailable);
   /// No more faults; what is held stays held.
@@ -112,6 +115,7 @@ class FailingObjectStore final : public storage::ObjectStore {
   template <class T, class Call>
   storage::Future<T> run(Operation operation, Call call);
   std::optional<FaultRule> next_fault(Operation operation);
+  Fault random_fault_locked(Operation operation);
   void deliver_later(const FaultRule& rule, Delivery deliver);
   void run_deliveries();
 
