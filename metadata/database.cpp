@@ -127,6 +127,8 @@ Database::Database(Options options, Observer* observer)
 
 Database::~Database() = default;
 
+Database::Load Database::load() const { return pool_->load(); }
+
 void Database::run(const std::function<void(Transaction&)>& work, Durability durability) {
   const auto give_up = steady_clock::now() + pool_->options().outage_max;
   Retries retries(give_up);

@@ -39,6 +39,14 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  /// Connections that calls have now, and calls that wait for one.
+  struct Load {
+    int in_use = 0;
+    int waiting = 0;
+    int connections_max = 0;
+  };
+  Load load() const;
+
   /// Runs `work(Transaction&)` in one READ COMMITTED transaction and commits it. Serialization
   /// failures, deadlocks and connections that were already dead are retried with a fresh
   /// transaction, so `work` must have no effects of its own outside it. Returns what it returns.

@@ -44,10 +44,20 @@ Database::Pool::Lease Database::Pool::acquire(steady_clock::time_point give_up) 
 void Database::Pool::take_slot() {
   std::unique_lock lock(mutex_);
   const auto has_room = [this] { return in_use_ < std::max(1, options_.connections_max); };
-  if (!freed_.wait_for(lock, options_.acquire_timeout, has_room)) {
+  ++waiting_;
+  const bool got_one = freed_.wait_for(lock, options_.acquire_timeout, has_room);
+  --waiting_;
+  if (!got_one) {
     throw Error(ErrorCode::unavailable, "all database connections are taken");
   }
   ++in_use_;
+}
+
+Database::Load Database::Pool::load() const {
+  const std::lock_guard lock(mutex_);
+  return {.in_use = in_use_,
+          .waiting = waiting_,
+          .connections_max = std::max(1, options_.connections_max)};
 }
 
 std::unique_ptr<Session> Database::Pool::take_idle() {

@@ -35,6 +35,7 @@ class Database::Pool {
   /// Throws unavailable.
   Lease acquire(std::chrono::steady_clock::time_point give_up);
 
+  Load load() const;
   const Options& options() const { return options_; }
   Observer& observer() { return observer_ ? *observer_ : silent_; }
 
@@ -47,9 +48,10 @@ class Database::Pool {
   const Options options_;
   Observer silent_;
   Observer* const observer_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable freed_;
   int in_use_ = 0;
+  int waiting_ = 0;
   std::vector<std::unique_ptr<Session>> idle_;
 };
 

@@ -31,9 +31,15 @@ constexpr Statement move_inline{
 constexpr Statement count_moved{"inline_moved",
                                 "SELECT count(*) FROM extents WHERE account_id = $1 AND"
                                 " version_id = $2 AND file_offset = $3 AND object_id = $4"};
+// All of the index extents_inline, whose first entry is the oldest.
 constexpr Statement sum_inline{
-    "inline_backlog",
-    "SELECT coalesce(sum(length), 0)::bigint FROM extents WHERE inline IS NOT NULL"};
+    "inline_waiting",
+    "SELECT coalesce(sum(e.length), 0)::bigint,"
+    " coalesce(greatest(0, extract(epoch FROM now() - ("
+    "  SELECT v.created_at FROM extents o"
+    "  JOIN versions v ON v.account_id = o.account_id AND v.id = o.version_id"
+    "  WHERE o.inline IS NOT NULL ORDER BY o.version_id, o.file_offset LIMIT 1)))::bigint, 0)"
+    " FROM extents e WHERE e.inline IS NOT NULL"};
 
 }  // namespace
 
@@ -62,8 +68,9 @@ bool InlineExtents::move(const InlineExtent& extent, const FinishedObject& objec
   return false;
 }
 
-std::uint64_t InlineExtents::backlog_bytes() {
-  return transaction_.inner().run(sum_inline)[0][0].as<std::uint64_t>();
+InlineWaiting InlineExtents::waiting() {
+  const auto row = transaction_.inner().run(sum_inline)[0];
+  return {row[0].as<std::uint64_t>(), std::chrono::seconds{row[1].as<std::int64_t>()}};
 }
 
 }  // namespace metadata

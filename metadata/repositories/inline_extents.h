@@ -21,6 +21,12 @@ struct InlineExtent {
   std::string mime;  ///< of the version, if this is all of it
 };
 
+/// What waits to be moved, over all accounts.
+struct InlineWaiting {
+  std::uint64_t bytes = 0;
+  std::chrono::seconds oldest{0};  ///< age of what has waited longest
+};
+
 /// Extents whose bytes are `inline`. Bytes are in one place at any time: an extent names its object
 /// in the same statement that forgets them.
 class InlineExtents {
@@ -35,8 +41,7 @@ class InlineExtents {
   /// or was moved already: then nothing changed. Throws lease_lost.
   bool move(const InlineExtent& extent, const FinishedObject& object);
 
-  /// Bytes that wait, over all accounts.
-  std::uint64_t backlog_bytes();
+  InlineWaiting waiting();
 
  private:
   Transaction& transaction_;

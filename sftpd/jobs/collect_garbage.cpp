@@ -70,7 +70,9 @@ Progress collect_garbage(metadata::Database& database, storage::ObjectStore& sto
     database.transact([&](metadata::Transaction& tx) { metadata::Objects(tx).mark_gone(rows); });
   }
   // After a failure the rest waits for the next interval, lest a broken store is asked in a circle.
-  return {.done = static_cast<int>(rows.size()), .more = full && rows.size() == claimed};
+  return {.done = static_cast<int>(rows.size()),
+          .more = full && rows.size() == claimed,
+          .failed = static_cast<int>(claimed - rows.size())};
 }
 
 }  // namespace sftpd::jobs

@@ -1,15 +1,20 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <random>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "sftpd/counters.h"
 
 namespace sftpd::jobs {
 
@@ -17,6 +22,7 @@ namespace sftpd::jobs {
 struct Progress {
   int done = 0;       ///< things dealt with, for the log
   bool more = false;  ///< there was more to do than fits one batch: run again at once
+  int failed = 0;     ///< things that could not be dealt with, to be tried again
 };
 
 /// Work to be repeated. `run` does one batch, of seconds at most, and looks at `stop` in between.
@@ -26,6 +32,17 @@ struct Job {
   std::chrono::milliseconds interval{60'000};
   std::function<Progress(const std::stop_token& stop)> run;
   std::chrono::milliseconds retry{30'000};
+};
+
+/// What came of a job's runs, for metrics.
+struct JobCounts {
+  explicit JobCounts(std::string job) : name(std::move(job)) {}
+  const std::string name;
+  Counter runs;
+  Counter failed_runs;
+  Counter done;
+  Counter failed;                               ///< things, not runs
+  std::atomic<std::int64_t> succeeded_last{0};  ///< seconds since 1970; 0: not yet
 };
 
 /// Runs jobs one after the other on one thread, each about once an interval: first after a random
@@ -41,6 +58,9 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
+  /// Of each job. From any thread; they may outlive the scheduler.
+  std::vector<std::shared_ptr<const JobCounts>> counts() const;
+
   /// Begins no further batch. Does not wait.
   void request_stop() { thread_.request_stop(); }
 
@@ -48,6 +68,7 @@ class Scheduler {
   struct Entry {
     Job job;
     Clock::time_point due;
+    std::shared_ptr<JobCounts> counts;
   };
 
   void loop(const std::stop_token& stop);

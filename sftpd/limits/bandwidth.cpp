@@ -92,12 +92,20 @@ class Bandwidth::Impl {
     return user && set_rates(*user, own);
   }
 
-  std::size_t allow(Lane& lane, std::size_t wanted) {
+  std::size_t allow(Lane& lane, Direction direction, std::size_t wanted) {
     std::lock_guard lock(mutex_);
     const bool waited = lane.waits_at != nullptr;
     const std::size_t allowed = schedule_.allow(lane, wanted, Clock::now());
-    if (!waited && lane.waits_at != nullptr) ask_to_serve();
+    if (!waited && lane.waits_at != nullptr) {
+      (direction == Direction::upload ? waits_.uploads : waits_.downloads) += 1;
+      ask_to_serve();
+    }
     return allowed;
+  }
+
+  Waits waits() const {
+    std::lock_guard lock(mutex_);
+    return waits_;
   }
 
   void moved(Lane& lane, std::size_t bytes) {
@@ -153,9 +161,10 @@ class Bandwidth::Impl {
     }
   }
 
-  std::mutex mutex_;  // of what follows, and of all gates and lanes
+  mutable std::mutex mutex_;  // of what follows, and of all gates and lanes
   BandwidthOptions options_;
   Schedule schedule_;
+  Waits waits_;
   std::unordered_map<std::int64_t, std::weak_ptr<UserTraffic>> users_;
   bool changed_ = false;  ///< since the thread looked
   std::condition_variable_any wake_;
@@ -172,6 +181,8 @@ UserTrafficPtr Bandwidth::enter(metadata::UserId user, const metadata::TransferR
 }
 
 std::vector<metadata::UserId> Bandwidth::users() { return impl_->users(); }
+
+Bandwidth::Waits Bandwidth::waits() const { return impl_->waits(); }
 
 bool Bandwidth::change_user(metadata::UserId user, const metadata::TransferRates& rates) {
   return impl_->change_user(user, rates);
@@ -203,7 +214,7 @@ Flow::~Flow() {
 std::size_t Flow::allow(Direction direction, std::size_t wanted) {
   Lane& lane = *lanes_[static_cast<std::size_t>(direction)];
   if (!lane.limited() || wanted == 0) return wanted;
-  return bandwidth_.allow(lane, wanted);
+  return bandwidth_.allow(lane, direction, wanted);
 }
 
 void Flow::moved(Direction direction, std::size_t bytes) {

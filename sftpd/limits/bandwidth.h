@@ -51,6 +51,12 @@ class Bandwidth {
   UserTrafficPtr enter(metadata::UserId user, const metadata::TransferRates& rates);
   /// Users with connections.
   std::vector<metadata::UserId> users();
+  /// How often a channel came to where it had to wait for its turn, both ways.
+  struct Waits {
+    std::uint64_t uploads = 0;
+    std::uint64_t downloads = 0;
+  };
+  Waits waits() const;
   /// True if these rates are news. Nothing happens without a connection of the user's.
   bool change_user(metadata::UserId user, const metadata::TransferRates& rates);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -11,6 +12,7 @@
 #include <unordered_map>
 
 #include "sftpd/sftp/replies.h"
+#include "sftpd/sftp/request_counts.h"
 
 namespace sftpd::sftp {
 
@@ -19,6 +21,8 @@ struct Question {
   std::uint32_t id = 0;
   std::string_view operation;  ///< a name of the tables, which live as long as the program
   std::string subject;         ///< the path it is about
+  std::chrono::steady_clock::time_point arrived{};
+  Outcome outcome = Outcome::ok;  ///< once it is answered
 };
 
 /// The requests of a session that are answered later. Lives on the connection's thread; the futures

@@ -26,12 +26,15 @@ void Dispatcher::handle(storage::Payload packet) {
   if (type == SSH_FXP_INIT) return answer_init(reader);
   if (!greeted_) throw ProtocolViolation("a request before INIT");
 
-  Question question{.id = reader.read_u32(), .operation = "unknown", .subject = {}};
-  Reply reply = run(type, question, reader);
-  auto* deferred = std::get_if<Deferred>(&reply);
-  if (deferred == nullptr) return send(stream_, question.id, std::get<Answer>(reply));
+  Question question{.id = reader.read_u32(),
+                    .operation = "unknown",
+                    .subject = {},
+                    .arrived = std::chrono::steady_clock::now()};
+  Reply outcome = run(type, question, reader);
+  auto* deferred = std::get_if<Deferred>(&outcome);
+  if (deferred == nullptr) return reply(question, std::get<Answer>(outcome));
   const bool its_turn = !deferred_.has_to_queue(*deferred);
-  if (its_turn && deferred->ready()) return send(stream_, question.id, finish(question, *deferred));
+  if (its_turn && deferred->ready()) return reply(question, finish(question, *deferred));
   deferred_.add(std::move(question), std::move(*deferred));
 }
 
@@ -75,7 +78,7 @@ Reply Dispatcher::call(std::uint8_t type, PacketReader& reader) {
   return operation->handle(session_, reader);
 }
 
-Answer Dispatcher::finish(const Question& question, Deferred& deferred) {
+Answer Dispatcher::finish(Question& question, Deferred& deferred) {
   try {
     return deferred.take();
   } catch (...) {
@@ -83,8 +86,9 @@ Answer Dispatcher::finish(const Question& question, Deferred& deferred) {
   }
 }
 
-Status Dispatcher::fail(const Question& question, std::exception_ptr exception) {
+Status Dispatcher::fail(Question& question, std::exception_ptr exception) {
   Failure failure = failure_of(std::move(exception));
+  question.outcome = failure.level >= log::Level::warning ? Outcome::failed : Outcome::refused;
   log::write(failure.level, "sftp request failed",
              {{"conn", session_.connection},
               {"req", question.id},
@@ -95,11 +99,23 @@ Status Dispatcher::fail(const Question& question, std::exception_ptr exception) 
   return std::move(failure.status);
 }
 
+void Dispatcher::reply(const Question& question, const Answer& answer) {
+  if (RequestCounts* counts = session_.options.counts) {
+    auto& operation = counts->of(question.operation);
+    operation.by_outcome[static_cast<std::size_t>(question.outcome)].add();
+    operation.latencies.add(std::chrono::steady_clock::now() - question.arrived);
+    if (const auto* data = std::get_if<Data>(&answer)) {
+      counts->downloaded_bytes.add(data->bytes.size());
+    }
+  }
+  send(stream_, question.id, answer);
+}
+
 void Dispatcher::send_ready_replies() {
   while (stream_.queued_bytes() <= session_.options.queued_bytes_max) {
     auto ready = deferred_.take_ready();
     if (!ready) return;
-    send(stream_, ready->question.id, finish(ready->question, ready->deferred));
+    reply(ready->question, finish(ready->question, ready->deferred));
   }
 }
 

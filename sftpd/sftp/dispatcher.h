@@ -35,8 +35,9 @@ class Dispatcher {
   void answer_init(PacketReader& reader);
   Reply run(std::uint8_t type, Question& question, PacketReader& reader);
   Reply call(std::uint8_t type, PacketReader& reader);
-  Answer finish(const Question& question, Deferred& deferred);
-  Status fail(const Question& question, std::exception_ptr exception);
+  Answer finish(Question& question, Deferred& deferred);
+  Status fail(Question& question, std::exception_ptr exception);
+  void reply(const Question& question, const Answer& answer);
 
   Session& session_;
   ByteStream& stream_;

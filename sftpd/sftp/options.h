@@ -7,6 +7,8 @@
 
 namespace sftpd::sftp {
 
+class RequestCounts;
+
 /// How much one SFTP session may ask for. The defaults are those of OpenSSH's server where it has
 /// them, because clients were tuned against it.
 struct Options {
@@ -40,6 +42,9 @@ struct Options {
 
   /// Refuse everything that changes something.
   bool read_only = false;
+
+  /// Told of each request; may be null, else outlives the session.
+  RequestCounts* counts = nullptr;
 
   /// Seconds since 1970, for the dates of listings. Empty: the system's clock.
   std::function<std::int64_t()> now;

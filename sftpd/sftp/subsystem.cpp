@@ -7,6 +7,7 @@
 #include "sftpd/sftp/dispatcher.h"
 #include "sftpd/sftp/inbox.h"
 #include "sftpd/sftp/operations.h"
+#include "sftpd/sftp/request_counts.h"
 #include "sftpd/sftp/session.h"
 
 namespace sftpd::sftp {
@@ -40,9 +41,12 @@ class Subsystem::Loop {
         waker_(stream.waker()),
         session_(session_of(std::move(files), options_, connection)),
         inbox_(options_.packet_length_max + options_.packet_overshoot_max),
-        dispatcher_(session_, stream, operations()) {}
+        dispatcher_(session_, stream, operations()) {
+    if (options_.counts) options_.counts->sessions.add(1);
+  }
 
   ~Loop() {
+    if (options_.counts) options_.counts->sessions.add(-1);
     for (const auto& file : session_.handles.files()) {
       log_transfer(session_, *file, "the client left without closing it");
     }

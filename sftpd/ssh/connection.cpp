@@ -217,6 +217,7 @@ bool Connection::work_once() {
   const bool to_step = step_channels();
   const bool to_send = send_output();
   drop_closed_channels();
+  tell_bytes();
   return to_step || to_send || !opened_channels_.empty();
 }
 
@@ -333,6 +334,16 @@ void Connection::end(const char* reason) {
   if (end_reason_ == nullptr) end_reason_ = reason;
 }
 
+void Connection::tell_bytes() {
+  if (options_.observer == nullptr) return;
+  const std::uint64_t in = socket_counter_.in_bytes - bytes_in_told_;
+  const std::uint64_t out = socket_counter_.out_bytes - bytes_out_told_;
+  if (in == 0 && out == 0) return;
+  bytes_in_told_ += in;
+  bytes_out_told_ += out;
+  options_.observer->bytes_moved(in, out);
+}
+
 void Connection::close_down() {
   // Programs first: they must not outlive what they write to, and end what they began at once.
   for (const auto& channel : channels_) channel->abandon();
@@ -357,9 +368,10 @@ void Connection::close_down() {
                                   {"in", socket_counter_.in_bytes},
                                   {"out", socket_counter_.out_bytes},
                                   {"reason", reason}});
-  if (options_.observer != nullptr) {
-    options_.observer->connection_closed(socket_counter_.in_bytes, socket_counter_.out_bytes);
-  }
+  tell_bytes();
+  if (options_.observer == nullptr) return;
+  if (login_phase_ && login_phase_->login()) options_.observer->logged_out();
+  options_.observer->connection_closed();
 }
 
 }  // namespace sftpd::ssh

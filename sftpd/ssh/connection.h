@@ -67,6 +67,7 @@ class Connection {
   auth::LoginResult await(storage::Future<auth::LoginResult> answer);
   std::chrono::microseconds measured_round_trip() const;
   void end(const char* reason);
+  void tell_bytes();
   void close_down();
 
   Shared& shared_;
@@ -83,6 +84,8 @@ class Connection {
   std::unique_ptr<LoginPhase> login_phase_;
   ssh_counter_struct socket_counter_{};  ///< bytes of the socket
   ssh_counter_struct packet_counter_{};
+  std::uint64_t bytes_in_told_ = 0;
+  std::uint64_t bytes_out_told_ = 0;
   const char* end_reason_ = nullptr;
 
   RoundTrip round_trip_;

@@ -45,9 +45,12 @@ class ServerObserver {
  public:
   virtual ~ServerObserver() = default;
   virtual void connection_opened() {}
-  virtual void connection_closed(std::uint64_t /*bytes_in*/, std::uint64_t /*bytes_out*/) {}
+  virtual void connection_closed() {}
+  /// On one connection, since the last call for it.
+  virtual void bytes_moved(std::uint64_t /*in*/, std::uint64_t /*out*/) {}
   virtual void connection_refused() {}
   virtual void login_succeeded(const char* /*method*/) {}
+  virtual void logged_out() {}  ///< once for each login that succeeded
   virtual void login_refused(const char* /*method*/, auth::Refusal /*reason*/) {}
 };
 

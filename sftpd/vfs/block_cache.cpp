@@ -64,6 +64,7 @@ std::vector<BlockCache::SegmentPtr> BlockCache::get(const Place& place, storage:
       if (before_end > at) {
         lru_.splice(lru_.begin(), lru_, entry.used);
         covering.push_back(entry.segment);
+        counts_.memory_hits.add();
         at = before_end;
         continue;
       }
@@ -72,6 +73,7 @@ std::vector<BlockCache::SegmentPtr> BlockCache::get(const Place& place, storage:
     std::uint64_t begin = std::max(before_end, at / granularity * granularity);
     std::uint64_t stop =
         std::min({(at / granularity + 1) * granularity, next_begin, place.object_size});
+    (kept ? counts_.disk_hits : counts_.misses).add();
     if (kept) {
       begin = std::max(before_end, kept->offset);
       stop = std::min(next_begin, kept->offset + kept->length);
@@ -131,6 +133,7 @@ void BlockCache::fetched(const Place& place, const SegmentPtr& segment,
   std::exception_ptr failure;
   try {
     payload = counted(answer.get());
+    (origin == Origin::disk ? counts_.disk_bytes : counts_.store_bytes).add(payload.size());
     if (payload.size() != segment->length) {
       throw storage::Error(storage::ErrorCode::corrupted,
                            "an object is shorter than the database says");
@@ -153,8 +156,8 @@ void BlockCache::fetched(const Place& place, const SegmentPtr& segment,
 storage::Payload BlockCache::counted(storage::Payload payload) {
   struct Held {
     storage::Payload payload;
-    std::shared_ptr<Counter> counter;
-    Held(storage::Payload bytes, std::shared_ptr<Counter> count)
+    std::shared_ptr<BytesAlive> counter;
+    Held(storage::Payload bytes, std::shared_ptr<BytesAlive> count)
         : payload(std::move(bytes)), counter(std::move(count)) {}
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;

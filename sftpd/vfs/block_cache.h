@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "metadata/ids.h"
+#include "sftpd/vfs/counts.h"
 #include "storage/object_store.h"
 
 namespace sftpd::vfs {
@@ -29,7 +30,7 @@ class BlockCache {
  public:
   /// `store` must outlive it, and so must `disk`, a second tier, if there is one.
   BlockCache(storage::ObjectStore& store, std::size_t capacity, DiskCache* disk = nullptr)
-      : store_(store), capacity_(capacity), disk_(disk), counter_(std::make_shared<Counter>()) {}
+      : store_(store), capacity_(capacity), disk_(disk), counter_(std::make_shared<BytesAlive>()) {}
   ~BlockCache();
 
   class Segment {
@@ -80,6 +81,7 @@ class BlockCache {
   bool has_room(std::size_t bytes) const;
   std::size_t capacity() const { return capacity_; }
   std::size_t used() const;
+  const CacheCounts& counts() const { return counts_; }
 
  private:
   /// A segment that the disk has.
@@ -88,7 +90,7 @@ class BlockCache {
     std::uint64_t length = 0;
   };
   /// Bytes alive, shared with the payloads, which may outlive the cache.
-  struct Counter {
+  struct BytesAlive {
     std::mutex mutex;
     std::size_t bytes = 0;
   };
@@ -115,7 +117,8 @@ class BlockCache {
   storage::ObjectStore& store_;
   const std::size_t capacity_;
   DiskCache* const disk_;
-  std::shared_ptr<Counter> counter_;
+  std::shared_ptr<BytesAlive> counter_;
+  CacheCounts counts_;
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::unordered_map<metadata::ObjectId, Object> objects_;

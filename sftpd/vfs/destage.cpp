@@ -60,10 +60,13 @@ bool finish_move(FileSystem& files, Moving& moving) {
 
 int FileSystem::destage(std::chrono::seconds age, int limit) {
   auto extents = database_.query([&](metadata::Transaction& tx) {
-    metadata::InlineExtents waiting(tx);
-    if (inline_backlog_.is_measurement_due()) inline_backlog_.measured(waiting.backlog_bytes());
+    metadata::InlineExtents inlined(tx);
+    if (inline_backlog_.is_measurement_due()) {
+      const auto all = inlined.waiting();
+      inline_backlog_.measured(all.bytes, all.oldest);
+    }
     if (!inline_backlog_.has_room()) age = std::chrono::seconds{0};
-    return waiting.older_than(age, limit);
+    return inlined.older_than(age, limit);
   });
   std::vector<Moving> moving;
   int moved = 0;
@@ -78,7 +81,10 @@ int FileSystem::destage(std::chrono::seconds age, int limit) {
       if (!finish_move(*this, one)) continue;
       ++moved;
       inline_backlog_.removed(one.extent.bytes.size());
+      counts_.destaged_objects.add();
+      counts_.destaged_bytes.add(one.extent.bytes.size());
     } catch (...) {
+      counts_.destage_failures.add();
       failure = std::current_exception();
     }
   }

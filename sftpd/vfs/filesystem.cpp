@@ -33,6 +33,7 @@ FileSystem::FileSystem(metadata::Database& database, storage::ObjectStore& store
   }
   cache_ = std::make_unique<BlockCache>(store_, options_.read_cache_max, disk_cache_.get());
   object_checks_ = std::make_unique<ObjectChecks>(*cache_, [this](const CheckedObject& object) {
+    counts_.damaged_objects.add();
     database_.transact([&](metadata::Transaction& tx) {
       metadata::Objects(tx).mark_damaged(object.account, object.place.object);
     });
@@ -52,6 +53,8 @@ FileSystem::~FileSystem() {
   // What was fetched for nobody any more may still have to be hashed.
   cache_->wait_until_idle();
 }
+
+std::uint64_t FileSystem::disk_cache_used() const { return disk_cache_ ? disk_cache_->used() : 0; }
 
 void FileSystem::drain(std::chrono::milliseconds limit) { open_files_->wait_until_none(limit); }
 

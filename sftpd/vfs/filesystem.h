@@ -9,6 +9,7 @@
 #include <string>
 
 #include "metadata/database.h"
+#include "sftpd/vfs/counts.h"
 #include "sftpd/vfs/inline_backlog.h"
 #include "storage/object_store.h"
 
@@ -74,6 +75,9 @@ class FileSystem {
   ObjectReserve& objects() { return *objects_; }
   ContentType& content_type() { return *content_type_; }
   InlineBacklog& inline_backlog() { return inline_backlog_; }
+  Counts& counts() { return counts_; }
+  /// Bytes in the read cache's directory.
+  std::uint64_t disk_cache_used() const;
   /// Up to which size content may be committed into PostgreSQL now.
   std::size_t inline_max() const { return inline_backlog_.has_room() ? options_.inline_max : 0; }
   /// Held by the one who uses memory beyond the pool, so that rewriting gets on when it is empty.
@@ -99,6 +103,7 @@ class FileSystem {
   storage::ObjectStore& store_;
   Options options_;
   InlineBacklog inline_backlog_;
+  Counts counts_;
   std::mutex beyond_the_pool_;
   std::unique_ptr<MemoryPool> memory_;
   std::unique_ptr<DiskCache> disk_cache_;  ///< may be null

@@ -86,6 +86,7 @@ class Flattener {
       }
       if (publish(written->row)) {
         files_.objects().published(scattered_.account, written->row.object);
+        files_.counts().flattened_files.add();
         if (const auto file = open_file()) file->find_moved_bytes();
       } else {
         files_.objects().discard(scattered_.account, written->row.object);
@@ -132,6 +133,7 @@ int FileSystem::flatten(std::chrono::seconds quiet, int limit, const std::stop_t
     try {
       Flattener(*this, claimed.front(), stop).run();
     } catch (...) {
+      counts_.flatten_failures.add();
       failure = std::current_exception();  // The others have their turn.
     }
   }

@@ -35,10 +35,25 @@ class InlineBacklog {
     std::lock_guard lock(mutex_);
     return !measured_at_ || Clock::now() - *measured_at_ >= std::chrono::seconds{10};
   }
-  void measured(std::uint64_t bytes) {
+  /// `oldest` is how long the first of them has waited.
+  void measured(std::uint64_t bytes, std::chrono::seconds oldest) {
     std::lock_guard lock(mutex_);
     bytes_ = bytes;
+    oldest_ = oldest;
     measured_at_ = Clock::now();
+  }
+
+  struct State {
+    std::uint64_t bytes = 0;
+    std::uint64_t bytes_max = 0;
+    std::chrono::seconds oldest{0};                         ///< when it was measured
+    std::optional<std::chrono::duration<double>> measured;  ///< so long ago; empty: never
+  };
+  State state() const {
+    std::lock_guard lock(mutex_);
+    State state{.bytes = bytes_, .bytes_max = bytes_max_, .oldest = oldest_, .measured = {}};
+    if (measured_at_) state.measured = Clock::now() - *measured_at_;
+    return state;
   }
 
  private:
@@ -47,6 +62,7 @@ class InlineBacklog {
   const std::uint64_t bytes_max_;
   mutable std::mutex mutex_;
   std::uint64_t bytes_ = 0;
+  std::chrono::seconds oldest_{0};
   std::optional<Clock::time_point> measured_at_;
 };
 

@@ -90,6 +90,11 @@ std::size_t MemoryPool::used() const {
   return used_;
 }
 
+std::size_t MemoryPool::waiting() const {
+  std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
 void MemoryPool::release_locked(std::size_t bytes, std::unique_lock<std::mutex>& lock) {
   used_ -= bytes;
   ++releases_;

@@ -59,6 +59,8 @@ class MemoryPool {
   void wait_until_unshared();
 
   std::size_t used() const;
+  /// Callbacks that wait for a release: files whose clients have to wait.
+  std::size_t waiting() const;
   std::size_t capacity() const { return capacity_; }
 
  private:

@@ -157,6 +157,11 @@ void OpenFiles::relieved() {
   files_.memory().release(0);  // Whoever waits looks again, whatever came of it.
 }
 
+int OpenFiles::count() const {
+  std::lock_guard lock(mutex_);
+  return alive_;
+}
+
 bool OpenFiles::wait_until_none(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, limit, [this] { return alive_ == 0; });

@@ -55,6 +55,9 @@ class OpenFiles {
   /// That file is done with it.
   void relieved();
 
+  /// How many there are, those that still commit included.
+  int count() const;
+
   /// Waits until no file is open, at most `limit`. False if some still are.
   bool wait_until_none(std::chrono::milliseconds limit);
 
@@ -67,7 +70,7 @@ class OpenFiles {
   void closed(OpenFile* file);
 
   FileSystem& files_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<Key, std::weak_ptr<OpenFile>> table_;
   std::deque<Key> committed_;  ///< the last ones, oldest first

@@ -79,6 +79,11 @@ class MultiEngine::Loop {
     return true;
   }
 
+  Load load() const {
+    std::lock_guard lock(mutex_);
+    return {.waiting = queue_.size(), .active = queue_.active()};
+  }
+
   void run_after(std::chrono::milliseconds delay, std::function<void()> action) {
     {
       std::lock_guard lock(mutex_);
@@ -209,7 +214,7 @@ class MultiEngine::Loop {
   std::vector<EasyHandle> spare_handles_;
   std::unordered_map<CURL*, std::unique_ptr<EasyTransfer>> active_;
 
-  std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // of what follows
   RequestQueue queue_;
   std::multimap<SteadyClock::time_point, std::function<void()>> timers_;
   bool stopping_ = false;
@@ -224,6 +229,8 @@ MultiEngine::~MultiEngine() = default;
 bool MultiEngine::submit(Request request, Done done) {
   return loop_->submit(std::move(request), std::move(done));
 }
+
+MultiEngine::Load MultiEngine::load() const { return loop_->load(); }
 
 void MultiEngine::run_after(std::chrono::milliseconds delay, std::function<void()> action) {
   loop_->run_after(delay, std::move(action));

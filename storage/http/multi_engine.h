@@ -49,6 +49,13 @@ class MultiEngine {
   /// From a callback the queue's bound does not count, so that what was begun can be finished.
   [[nodiscard]] bool submit(Request request, Done done);
 
+  /// Requests that wait for their turn, and those on a connection.
+  struct Load {
+    std::size_t waiting = 0;
+    std::size_t active = 0;
+  };
+  Load load() const;
+
   /// Calls `action` on the engine's thread after `delay`.
   void run_after(std::chrono::milliseconds delay, std::function<void()> action);
 

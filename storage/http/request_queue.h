@@ -28,6 +28,8 @@ class RequestQueue {
   void push(Waiting waiting);
   std::size_t size() const { return small_.size + bulky_.size; }
   bool empty() const { return size() == 0; }
+  /// Taken out and not ended.
+  std::size_t active() const { return small_.active + bulky_.active; }
 
   /// Whether one may begin now.
   bool ready() const;

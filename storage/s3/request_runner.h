@@ -39,6 +39,8 @@ class RequestRunner {
   /// it must neither wait nor throw.
   void send(Request request, Done done);
 
+  http::MultiEngine::Load load() const { return engine_.load(); }
+
   /// A URL for GET of `key` below `endpoint`, good for `lifetime`.
   std::string presign_get(const Endpoint& endpoint, const std::string& key,
                           std::chrono::seconds lifetime, http::Headers query) const;

@@ -45,6 +45,11 @@ S3ObjectStore::~S3ObjectStore() = default;
 
 const Limits& S3ObjectStore::limits() const { return calls_->options().limits; }
 
+S3ObjectStore::Load S3ObjectStore::load() const {
+  const auto load = calls_->runner().load();
+  return {.waiting = load.waiting, .active = load.active};
+}
+
 std::string S3ObjectStore::presign_get(const ObjectKey& key, std::chrono::seconds lifetime,
                                        const ResponseHeaders& headers) const {
   check_key(key);

@@ -62,6 +62,13 @@ class S3ObjectStore final : public ObjectStore {
   std::string presign_get(const ObjectKey& key, std::chrono::seconds lifetime,
                           const ResponseHeaders& headers) const;
 
+  /// Requests that wait for a connection, and those that have one.
+  struct Load {
+    std::size_t waiting = 0;
+    std::size_t active = 0;
+  };
+  Load load() const;
+
   const Limits& limits() const override;
   Future<ObjectInfo> put(const ObjectKey& key, Payload body, PutOptions options) override;
   Future<Payload> get(const ObjectKey& key, ByteRange range) override;

@@ -272,6 +272,21 @@ TEST(Database, ACallWaitsForAFreeConnectionNoLongerThanItSays) {
             }),
             ErrorCode::unavailable);
   EXPECT_NO_THROW(database.transact([](Transaction&) {})) << "the first one was given back";
+  EXPECT_EQ(database.load().in_use, 0);
+  EXPECT_EQ(database.load().waiting, 0);
+}
+
+TEST(Database, ItsLoadSaysWhoHasAConnectionAndWhoWaits) {
+  ScratchDatabase scratch(1);
+  std::thread other;
+  scratch.database().transact([&](Transaction&) {
+    EXPECT_EQ(scratch.database().load().in_use, 1);
+    EXPECT_EQ(scratch.database().load().connections_max, 1);
+    other = std::thread([&] { scratch.database().transact([](Transaction&) {}); });
+    while (scratch.database().load().waiting == 0) std::this_thread::yield();
+  });
+  other.join();
+  EXPECT_EQ(scratch.database().load().waiting, 0);
 }
 
 TEST(Database, ManyThreadsShareFewConnections) {

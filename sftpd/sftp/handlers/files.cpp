@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "sftpd/sftp/handlers/handlers.h"
+#include "sftpd/sftp/request_counts.h"
 #include "sftpd/sftp/status.h"
 
 namespace sftpd::sftp {
@@ -62,6 +63,7 @@ Reply handle_read(Session& session, const ReadRequest& request) {
 
 Reply handle_write(Session& session, const WriteRequest& request) {
   const std::shared_ptr<OpenedFile>& opened = session.handles.file(request.handle);
+  if (session.options.counts) session.options.counts->uploaded_bytes.add(request.bytes.size());
   Deferred reply(opened->file->write(request.offset, request.bytes), [opened]() -> Answer {
     return Status{SSH_FX_OK, {}};
   });

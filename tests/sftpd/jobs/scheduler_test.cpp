@@ -62,6 +62,29 @@ TEST(Scheduler, AFailureIsTriedAgainAndHarmsNoOtherJob) {
   others.acquire();
 }
 
+TEST(Scheduler, CountsRunsAndWhatCameOfThem) {
+  std::promise<void> finished;
+  int runs = 0;
+  auto run = [&](const std::stop_token&) -> Progress {
+    if (++runs == 1) return {.done = 3, .more = true, .failed = 2};
+    if (runs == 3) finished.set_value();
+    throw std::runtime_error("the store is away");
+  };
+  std::vector<std::shared_ptr<const JobCounts>> counts;
+  {
+    Scheduler scheduler({{"works", milliseconds(1), run, milliseconds(1)}}, 1);
+    counts = scheduler.counts();
+    finished.get_future().get();
+  }
+  ASSERT_EQ(counts.size(), 1U);
+  EXPECT_EQ(counts[0]->name, "works");
+  EXPECT_GE(counts[0]->runs.value(), 3U);
+  EXPECT_EQ(counts[0]->failed_runs.value(), counts[0]->runs.value() - 1);
+  EXPECT_EQ(counts[0]->done.value(), 3U);
+  EXPECT_EQ(counts[0]->failed.value(), 2U);
+  EXPECT_GT(counts[0]->succeeded_last.load(), 1'000'000'000);
+}
+
 TEST(Scheduler, TheEndDoesNotWaitForIntervals) {
   std::atomic<bool> ran = false;
   {

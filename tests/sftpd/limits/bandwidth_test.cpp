@@ -57,6 +57,8 @@ TEST(Bandwidth, MovingMoreThanTheBurstTakesTime) {
   half(2);
   other.join();
   EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(400));
+  EXPECT_GT(bandwidth.waits().uploads, 0U);
+  EXPECT_EQ(bandwidth.waits().downloads, 0U);
 }
 
 TEST(Bandwidth, TheOtherDirectionIsFree) {

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "sftpd/sftp/inbox.h"
+#include "sftpd/sftp/request_counts.h"
 #include "sftpd/sftp/requests.h"
 #include "sftpd/sftp/status.h"
 #include "tests/sftpd/sftp/memory_stream.h"
@@ -169,6 +170,38 @@ TEST_F(Dispatching, UnknownRequestsAndExtensionsAreUnsupported) {
   EXPECT_EQ(unknown.code(), SSH_FX_OP_UNSUPPORTED);
   const auto extension = ask(wire::extended(8, "hardlink@openssh.com", text("a") + text("b")));
   EXPECT_EQ(extension.code(), SSH_FX_OP_UNSUPPORTED);
+}
+
+TEST_F(Dispatching, RequestsAreCountedByWhatCameOfThem) {
+  RequestCounts counts;
+  options_.counts = &counts;
+  start();
+  ask("0000000c 11 deadbeef 00000003"_hex + "abc");
+  ask("00000005 63 00000007"_hex);
+  for (const char* path : {"vfs", "standard"}) {
+    ask(wire::packet(SSH_FXP_REMOVE, u32(1) + text(path)));
+  }
+  read(2);
+  const auto of = [&](std::string_view name, Outcome outcome) {
+    return counts.of(name).by_outcome[static_cast<std::size_t>(outcome)].value();
+  };
+  const auto answered = [&](std::string_view name) {
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i <= Latencies::bounds.size(); ++i) {
+      all += counts.of(name).latencies.in_class(i);
+    }
+    return all;
+  };
+  EXPECT_EQ(of("stat", Outcome::ok), 1U);
+  EXPECT_EQ(of("unknown", Outcome::refused), 1U);
+  EXPECT_EQ(of("remove", Outcome::refused), 1U) << "no such file";
+  EXPECT_EQ(of("remove", Outcome::failed), 1U) << "our own trouble";
+  EXPECT_EQ(answered("read"), 0U) << "not answered yet";
+  ids_after(0);
+  EXPECT_EQ(of("read", Outcome::ok), 1U);
+  EXPECT_EQ(answered("read"), 1U);
+  EXPECT_EQ(answered("remove"), 2U);
+  EXPECT_EQ(counts.downloaded_bytes.value(), 5U);
 }
 
 TEST_F(Dispatching, TruncatedPathAnswersBadMessage) {

@@ -47,7 +47,12 @@ TEST_F(DestageTest, WhenTooManyBytesWaitNewOnesGoToTheStore) {
   FileSystem other(scratch.database(), store, options);
   EXPECT_TRUE(other.inline_backlog().has_room());
   // It learns from the database how many wait, and then moves them whatever their age.
+  EXPECT_FALSE(other.inline_backlog().state().measured);
   EXPECT_EQ(other.destage(std::chrono::hours{1}, 1), 1);
+  EXPECT_TRUE(other.inline_backlog().state().measured);
+  EXPECT_GT(other.inline_backlog().state().bytes, 0U);
+  EXPECT_EQ(other.counts().destaged_objects.value(), 1U);
+  EXPECT_GT(other.counts().destaged_bytes.value(), 0U);
   EXPECT_EQ(inline_count(), "1");
   EXPECT_FALSE(files->inline_backlog().has_room());
   EXPECT_EQ(files->destage(std::chrono::hours{1}, 1), 0);

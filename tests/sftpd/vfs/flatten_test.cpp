@@ -23,6 +23,8 @@ TEST_F(FlattenTest, AScatteredFileBecomesOneObjectAndNobodySeesIt) {
   EXPECT_EQ(read("file"), expected);
   EXPECT_EQ(read_elsewhere("file"), expected);
   EXPECT_EQ(flatten(), 0) << "once";
+  EXPECT_EQ(files->counts().flattened_files.value(), 1U);
+  EXPECT_EQ(files->counts().flatten_failures.value(), 0U);
 }
 
 TEST_F(FlattenTest, WhatNothingNeedsAnyMoreIsDeleted) {

@@ -49,6 +49,7 @@ TEST_F(ReadChecksTest, TheLastReadOfDamagedBytesFailsAndTheLogHasAnAlarm) {
   EXPECT_GE(read, size - 256 * kib) << "what the last segment holds is held back, and no more";
   EXPECT_LT(read, size);
   EXPECT_THAT(log, HasSubstr("stored content is damaged"));
+  EXPECT_EQ(files->counts().damaged_objects.value(), 1U);
   EXPECT_THAT(log, HasSubstr("key=" + memory_store.keys().at(0).text));
   EXPECT_THAT(log, HasSubstr("node=" + std::to_string(node("photo").id.value)));
 }

@@ -33,7 +33,9 @@ TEST(RequestQueue, BulkyOnesLeaveAQuarterFree) {
   push(queue, "s", "small", false);
   push(queue, "s", "small", false);
   EXPECT_EQ(begin(queue), "ss");
+  EXPECT_EQ(queue.active(), 8U);
   queue.ended(true);
+  EXPECT_EQ(queue.active(), 7U);
   push(queue, "s", "small", false);
   EXPECT_EQ(begin(queue), "s") << "small ones go first";
   queue.ended(false);

@@ -87,6 +87,10 @@ TEST_F(BlockCacheTest, WhatIsCachedIsNotFetchedAgain) {
   check(cache.get(place, {100, mib - 100}, 128 * kib), 1, 100, mib);
   check(cache.get(place, {0, mib}, 256 * kib), 1, 0, mib);
   EXPECT_EQ(gets(), 8);
+  EXPECT_EQ(cache.counts().misses.value(), 8U);
+  EXPECT_EQ(cache.counts().memory_hits.value(), 16U);
+  EXPECT_EQ(cache.counts().disk_hits.value(), 0U);
+  EXPECT_EQ(cache.counts().store_bytes.value(), mib);
 }
 
 TEST_F(BlockCacheTest, AGapBetweenCachedSegmentsIsFilledWithoutOverlap) {
