@@ -3,7 +3,7 @@
 
 packages_to_build="g++ cmake ninja-build pkg-config libssh-dev libpqxx-dev libcurl4-openssl-dev
   libssl-dev libsodium-dev libmagic-dev libpugixml-dev libfmt-dev libspdlog-dev libyaml-cpp-dev
-  libcli11-dev libsystemd-dev"
+  libcli11-dev libsystemd-dev prometheus-cpp-dev"
 packages_to_run="postgresql"
 packages_to_test="ccache mold clang-14 clang-format-14 libclang-rt-14-dev googletest libgtest-dev
   libgmock-dev git curl ca-certificates python3 python3-pytest python3-paramiko python3-asyncssh

@@ -22,6 +22,7 @@ pkg_check_modules(LIBCURL REQUIRED IMPORTED_TARGET libcurl>=7.88)
 pkg_check_modules(LIBSODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(LIBMAGIC REQUIRED IMPORTED_TARGET libmagic)
 pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-pull>=1.0.1 prometheus-cpp-core)
 pkg_check_modules(LIBSYSTEMD IMPORTED_TARGET libsystemd)
 include(cmake/libssh_is_safe.cmake)
 

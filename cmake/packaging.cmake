@@ -6,7 +6,7 @@ install(FILES etc/shoebox.yaml DESTINATION /etc/shoebox)
 install(FILES systemd/shoebox.service systemd/shoebox.socket DESTINATION /lib/systemd/system)
 install(FILES systemd/shoebox.sysusers DESTINATION /usr/lib/sysusers.d RENAME shoebox.conf)
 install(FILES systemd/shoebox.tmpfiles DESTINATION /usr/lib/tmpfiles.d RENAME shoebox.conf)
-install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+install(FILES README.md etc/shoebox.rules.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 
 set(CPACK_GENERATOR DEB)

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "sftpd/config/secret_file.h"
+#include "sftpd/metrics/endpoint.h"
 #include "sftpd/process/file_limit.h"
 #include "sftpd/ssh/host_keys.h"
 #include "storage/s3/credentials.h"
@@ -164,6 +165,7 @@ std::string check_file_limit(int connections_max) {
 ProgramOptions options_from(const Settings& settings) {
   ProgramOptions options;
   options.log_level = settings.log_level;
+  options.metrics_listen = settings.metrics.listen;
   set_backends(settings, options);
   set_files(settings, options);
   set_server(settings, options);
@@ -182,6 +184,10 @@ admin::Options admin_options(const ProgramOptions& options) {
       {"host keys", [files = options.host_keys] { return check_host_keys(files); }},
       {"open files", [most = options.server.connections_max] { return check_file_limit(most); }},
   };
+  if (!options.metrics_listen.empty()) {
+    result.checks.push_back(
+        {"metrics", [listen = options.metrics_listen] { return metrics::check_listen(listen); }});
+  }
   return result;
 }
 

@@ -19,6 +19,7 @@ struct ProgramOptions {
   ssh::ServerOptions server;  ///< without host keys and programs, which need work first
   limits::BandwidthOptions bandwidth;
   std::vector<std::filesystem::path> host_keys;
+  std::string metrics_listen;  ///< empty: no metrics
   std::string log_level;
   std::vector<std::string> warnings;  ///< for the log, once there is one
 };

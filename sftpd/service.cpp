@@ -12,8 +12,8 @@
 #include "sftpd/jobs/follow_rates.h"
 #include "sftpd/jobs/scheduler.h"
 #include "sftpd/limits/bandwidth.h"
-#include "sftpd/log/backend_observers.h"
 #include "sftpd/log/log.h"
+#include "sftpd/metrics/endpoint.h"
 #include "sftpd/process/file_limit.h"
 #include "sftpd/process/memory.h"
 #include "sftpd/process/service_manager.h"
@@ -29,20 +29,21 @@ namespace {
 constexpr std::chrono::milliseconds drain_max{2000};
 constexpr std::chrono::milliseconds stop_max{4500};
 
-sftp::Options sftp_options(const ssh::SessionInfo& session) {
+sftp::Options sftp_options(const ssh::SessionInfo& session, sftp::RequestCounts& counts) {
   sftp::Options options;
+  options.counts = &counts;
   options.symlink_link_first = session.symlink_link_first;
   return options;
 }
 
-ssh::ProgramFactory program_factory(vfs::FileSystem& files) {
-  return [&files](const auth::Login& login, const ssh::SessionInfo& session,
-                  const ssh::ChannelRequest& request,
-                  ByteStream& stream) -> std::unique_ptr<ChannelProgram> {
+ssh::ProgramFactory program_factory(vfs::FileSystem& files, sftp::RequestCounts& counts) {
+  return [&files, &counts](const auth::Login& login, const ssh::SessionInfo& session,
+                           const ssh::ChannelRequest& request,
+                           ByteStream& stream) -> std::unique_ptr<ChannelProgram> {
     vfs::Identity identity{login.account, login.user, login.name, login.uid, login.gid};
     exec::Client client{.files = std::make_unique<vfs::Vfs>(files, std::move(identity)),
                         .stream = stream,
-                        .sftp_options = sftp_options(session),
+                        .sftp_options = sftp_options(session, counts),
                         .connection = session.connection_id};
     if (request.kind == ssh::ChannelRequest::Kind::subsystem) {
       return exec::make_subsystem(request.text, std::move(client));
@@ -52,11 +53,13 @@ ssh::ProgramFactory program_factory(vfs::FileSystem& files) {
 }
 
 ssh::ServerOptions server_options(const ProgramOptions& options, vfs::FileSystem& files,
-                                  limits::Bandwidth& bandwidth) {
+                                  sftp::RequestCounts& counts, limits::Bandwidth& bandwidth,
+                                  ssh::ServerObserver& observer) {
   ssh::ServerOptions server = options.server;
   server.host_keys = ssh::HostKeys::load(options.host_keys);
-  server.program_factory = program_factory(files);
+  server.program_factory = program_factory(files, counts);
   server.bandwidth = &bandwidth;
+  server.observer = &observer;
   // What clients may send ahead is memory for transfers too.
   server.reserve_memory = [&files](std::size_t bytes) { return files.memory().try_reserve(bytes); };
   server.release_memory = [&files](std::size_t bytes) { files.memory().release(bytes); };
@@ -67,15 +70,41 @@ ssh::ServerOptions server_options(const ProgramOptions& options, vfs::FileSystem
 
 // In the order in which they are built; what stands further down uses what stands above.
 struct Service::Parts {
-  Parts(const ProgramOptions& options, admin::Backends& backends)
-      : files(backends.database(), backends.store(), options.files),
+  Parts(const ProgramOptions& options, admin::Backends& backends, const BackendCounts& counts)
+      : metrics_listen(options.metrics_listen),
+        s3(backends.s3_store()),
+        backend_counts(counts),
+        files(backends.database(), backends.store(), options.files),
         bandwidth(options.bandwidth),
         scheduler(jobs::job_table(files, options.jobs), std::random_device()()),
         long_jobs(jobs::long_job_table(files, options.jobs), std::random_device()()),
         rates({jobs::rates_job(backends.database(), bandwidth)}, std::random_device()()),
         authenticator(auth::users_of(backends.database()), {}),
-        server(server_options(options, files, bandwidth), authenticator) {}
+        server(server_options(options, files, requests, bandwidth, connections), authenticator) {}
 
+  void serve_metrics() {
+    if (metrics_listen.empty()) return;
+    metrics::Sources sources{.version = SHOEBOX_VERSION,
+                             .connections = connections,
+                             .requests = requests,
+                             .files = files,
+                             .bandwidth = bandwidth,
+                             .jobs = {},
+                             .database = backend_counts.database,
+                             .store = backend_counts.store,
+                             .s3 = s3};
+    for (const jobs::Scheduler* some : {&scheduler, &long_jobs, &rates}) {
+      for (const auto& job : some->counts()) sources.jobs.push_back(job);
+    }
+    endpoint = std::make_unique<metrics::Endpoint>(metrics_listen, std::move(sources));
+    log::info("metrics", {{"address", metrics_listen}, {"port", endpoint->port()}});
+  }
+
+  const std::string metrics_listen;
+  const storage::s3::S3ObjectStore* const s3;
+  const BackendCounts& backend_counts;
+  metrics::ConnectionCounts connections;
+  sftp::RequestCounts requests;
   vfs::FileSystem files;
   limits::Bandwidth bandwidth;
   jobs::Scheduler scheduler;
@@ -83,14 +112,19 @@ struct Service::Parts {
   jobs::Scheduler rates;  ///< its own: the others may be waiting for the store
   auth::Authenticator authenticator;
   ssh::Server server;
+  std::unique_ptr<metrics::Endpoint> endpoint;  ///< may be null
 };
 
-Service::Service(const ProgramOptions& options, admin::Backends& backends)
-    : parts_(std::make_unique<Parts>(options, backends)) {}
+Service::Service(const ProgramOptions& options, admin::Backends& backends,
+                 const BackendCounts& counts)
+    : parts_(std::make_unique<Parts>(options, backends, counts)) {}
 
 Service::~Service() { stop(); }
 
-void Service::start() { parts_->server.start(); }
+void Service::start() {
+  parts_->serve_metrics();
+  parts_->server.start();
+}
 
 std::vector<std::uint16_t> Service::ports() const { return parts_->server.ports(); }
 
@@ -142,15 +176,14 @@ int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks
   for (const std::string& warning : options.warnings)
     log::warning("settings", {{"reason", warning}});
 
-  log::DatabaseLog database_log;
-  log::StoreLog store_log;
+  Service::BackendCounts counts;
   admin::BackendOptions backend_options = options.backends;
-  backend_options.database_observer = &database_log;
-  backend_options.store_observer = &store_log;
+  backend_options.database_observer = &counts.database;
+  backend_options.store_observer = &counts.store;
   admin::Backends backends(std::move(backend_options));
   backends.migrated_database();
   if (hooks.before_start) hooks.before_start(backends);
-  Service service(options, backends);
+  Service service(options, backends, counts);
   service.start();
   process::notify_ready();
   if (hooks.after_start) hooks.after_start(service);

@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "sftpd/log/backend_observers.h"
+#include "sftpd/metrics/backend_counts.h"
 #include "sftpd/program_options.h"
 
 namespace sftpd {
@@ -13,13 +15,21 @@ namespace sftpd {
 /// Used by the main thread.
 class Service {
  public:
-  /// `backends` must outlive it; their database has the tables of this version.
-  Service(const ProgramOptions& options, admin::Backends& backends);
+  /// What backends tell, counted and logged.
+  struct BackendCounts {
+    log::DatabaseLog database_log;
+    log::StoreLog store_log;
+    metrics::DatabaseCounts database{database_log};
+    metrics::StoreCounts store{store_log};
+  };
+
+  /// `backends` and their `counts` must outlive it; the database has the tables of this version.
+  Service(const ProgramOptions& options, admin::Backends& backends, const BackendCounts& counts);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  /// Begins to listen. Throws std::runtime_error.
+  /// Begins to listen, for clients and for who asks for metrics. Throws std::runtime_error.
   void start();
   std::vector<std::uint16_t> ports() const;
 

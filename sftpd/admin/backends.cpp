@@ -54,13 +54,21 @@ storage::ObjectStore& Backends::store() {
   } else {
     S3::Options options = std::get<S3::Options>(options_.store);
     options.observer = options_.store_observer;
-    store_ = std::make_unique<S3>(std::move(options));
+    auto s3 = std::make_unique<S3>(std::move(options));
+    s3_store_ = s3.get();
+    store_ = std::move(s3);
   }
   return *store_;
 }
 
+storage::s3::S3ObjectStore* Backends::s3_store() {
+  store();
+  return s3_store_;
+}
+
 void Backends::close() {
   database_.reset();
+  s3_store_ = nullptr;
   store_.reset();
   if (postgres_) postgres_->stop();
 }

@@ -38,6 +38,8 @@ class Backends {
   /// After migrating its tables.
   metadata::Database& migrated_database();
   storage::ObjectStore& store();
+  /// The store, if it is S3; else null.
+  storage::s3::S3ObjectStore* s3_store();
 
   /// Closes the database and the store; stops the private cluster if this process started it.
   void close();
@@ -47,6 +49,7 @@ class Backends {
   std::unique_ptr<metadata::EmbeddedPostgres> postgres_;
   std::unique_ptr<metadata::Database> database_;
   std::unique_ptr<storage::ObjectStore> store_;
+  storage::s3::S3ObjectStore* s3_store_ = nullptr;  ///< what `store_` is, if it is that
   bool migrated_ = false;
 };
 

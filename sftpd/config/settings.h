@@ -64,6 +64,11 @@ struct BandwidthSettings {
   std::optional<std::chrono::milliseconds> burst;
 };
 
+/// Numbers for Prometheus.
+struct MetricsSettings {
+  std::string listen;  ///< ADDRESS:PORT or [IPV6]:PORT; empty: off
+};
+
 /// Everything in shoebox.yaml. What is empty takes the default of the part that uses it.
 struct Settings {
   std::vector<std::string> listen{"127.0.0.1:2022"};  ///< ADDRESS:PORT or [IPV6]:PORT
@@ -72,6 +77,7 @@ struct Settings {
   StorageSettings storage;
   LimitSettings limits;
   BandwidthSettings bandwidth;
+  MetricsSettings metrics;
 
   std::optional<std::uint64_t> transfer_memory_max;  ///< bytes, as all sizes here
   std::optional<std::uint64_t> read_cache_max;

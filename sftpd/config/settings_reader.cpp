@@ -132,6 +132,10 @@ constexpr Key<BandwidthSettings> bandwidth_keys[] = {
     {"burst", burst},
 };
 
+constexpr Key<MetricsSettings> metrics_keys[] = {
+    {"listen", text<&MetricsSettings::listen>},
+};
+
 /// The key that a misspelt one was probably meant to be: at most two letters apart.
 template <class Section, std::size_t N>
 std::string nearest(const std::string& given, const Key<Section> (&keys)[N]) {
@@ -222,6 +226,11 @@ void bandwidth(const YamlValue& value, Settings& settings) {
   read_section(value, bandwidth_keys, settings.bandwidth);
 }
 
+void metrics(const YamlValue& value, Settings& settings) {
+  read_section(value, metrics_keys, settings.metrics);
+  if (settings.metrics.listen.empty()) value.fail("'metrics' needs 'listen', ADDRESS:PORT");
+}
+
 void interrupted_uploads(const YamlValue& value, Settings& settings) {
   settings.keep_interrupted_uploads = value.choice({"keep", "discard"}) == 0;
 }
@@ -250,6 +259,7 @@ constexpr Key<Settings> top_keys[] = {
     {"storage", storage},
     {"limits", limits},
     {"bandwidth", bandwidth},
+    {"metrics", metrics},
     {"transfer_memory_max", size<&Settings::transfer_memory_max, 16 * mebibyte, tebibyte>},
     {"read_cache_max", size<&Settings::read_cache_max, 0, tebibyte>},
     {"read_cache_directory", text<&Settings::read_cache_directory>},
@@ -338,6 +348,7 @@ std::vector<std::string> setting_names() {
   add("storage.", storage_keys);
   add("limits.", limits_keys);
   add("bandwidth.", bandwidth_keys);
+  add("metrics.", metrics_keys);
   return names;
 }
 

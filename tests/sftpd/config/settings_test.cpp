@@ -74,6 +74,15 @@ TEST(Settings, RatesAreSizesPerSecond) {
   EXPECT_THAT(error_of(production + "bandwidth: {burst: 1h}\n"), HasSubstr("at most 10m"));
 }
 
+TEST(Settings, MetricsAreOffUnlessTheyHaveAnAddress) {
+  EXPECT_EQ(parse_settings(production, "f").metrics.listen, "");
+  const std::string on = production + "metrics: {listen: \"127.0.0.1:9090\"}\n";
+  EXPECT_EQ(parse_settings(on, "f").metrics.listen, "127.0.0.1:9090");
+  EXPECT_THAT(error_of(production + "metrics: {}\n"), HasSubstr("needs 'listen'"));
+  EXPECT_THAT(error_of(production + "metrics: {listn: x}\n"),
+              HasSubstr("unknown key 'metrics.listn' (did you mean 'listen'?)"));
+}
+
 TEST(Settings, EmbeddedDatabaseAndLocalStorage) {
   const Settings settings = parse_settings(
       "host_keys: [/k]\n"
