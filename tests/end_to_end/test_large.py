@@ -1,5 +1,6 @@
 """Large directories, large files, and many uploads in little memory."""
 
+import contextlib
 import subprocess
 import threading
 import time
@@ -8,7 +9,7 @@ import pytest
 
 from support import processes
 from support.content import content, digest, write_file
-from support.openssh_client import sftp
+from support.openssh_client import master, sftp
 from support.raw_sftp import F_READ, MKDIR, READ, READDIR, Attrs, U64
 
 def fill_directory(server, raw, path, entries):
@@ -109,23 +110,16 @@ def test_fifty_uploads_at_once_stay_within_the_memory_cap(own_server, tmp_path, 
     size, uploads, connections = 8_000_000, 50, 10
     source = write_file(tmp_path / "source", content(size))
     peak = peak_memory(own_server.pid())
-    running = []
-    for connection in range(connections):
-        socket = tmp_path / f"mux{connection}"
-        running.append(processes.Process(
-            ["ssh", *own_server.ssh_options(), "-N", "-M", "-S", socket, "-p",
-             str(own_server.port), own_server.spec().rstrip(":")], tmp_path / "master.log",
-            env=own_server.environment()).start())
-        running[-1].wait_ready(socket.exists)
-    clients = [processes.Process(
-        ["sftp", *own_server.ssh_options(), "-o", f"ControlPath={tmp_path}/mux{n % connections}",
-         "-P", str(own_server.port), "-b", write_file(tmp_path / f"b{n}", f"put {source} {n}\n"),
-         own_server.spec()], tmp_path / f"{n}.log", env=own_server.environment()).start()
-        for n in range(uploads)]
-    for number, client in enumerate(clients):
-        processes.wait_until(lambda: not client.running(), f"upload {number} ends", 300)
-    for master in running:
-        master.stop()
+    with contextlib.ExitStack() as masters:
+        through = [masters.enter_context(master(own_server, tmp_path, f"mux{n}"))
+                   for n in range(connections)]
+        clients = [processes.Process(
+            ["sftp", *own_server.ssh_options(), *through[n % connections],
+             "-P", str(own_server.port), "-b", write_file(tmp_path / f"b{n}", f"put {source} {n}\n"),
+             own_server.spec()], tmp_path / f"{n}.log", env=own_server.environment()).start()
+            for n in range(uploads)]
+        for number, client in enumerate(clients):
+            processes.wait_until(lambda: not client.running(), f"upload {number} ends", 300)
     print(f"peak {peak() >> 20} MB")
     assert peak() <= cap + (150 << 20)
     transport = own_server.transport()

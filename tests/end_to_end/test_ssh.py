@@ -1,31 +1,15 @@
 """What ssh itself needs: one connection with many sessions, and answers to what is not offered."""
 
-import contextlib
-
 import pytest
 
 from support import processes
 from support.content import content, digest, write_file
-from support.openssh_client import scp, sftp, ssh
-
-
-@contextlib.contextmanager
-def master(server, tmp_path):
-    socket = tmp_path / "mux"
-    process = processes.Process(
-        ["ssh", *server.ssh_options(), "-N", "-M", "-S", socket, "-p", str(server.port),
-         server.spec().rstrip(":")], tmp_path / "master.log", env=server.environment()).start()
-    try:
-        process.wait_ready(socket.exists)
-        yield socket
-    finally:
-        process.stop()
+from support.openssh_client import master, scp, sftp, ssh
 
 
 def test_many_sessions_share_one_connection(server, remote, tmp_path, raw):
     source = write_file(tmp_path / "source", content(4_000_000))
-    with master(server, tmp_path) as socket:
-        through = ["-o", f"ControlPath={socket}"]
+    with master(server, tmp_path) as through:
         running = [processes.Process(
             ["sftp", *server.ssh_options(), *through, "-P", str(server.port), "-b",
              write_file(tmp_path / f"batch{number}", f"put {source} {remote}/{number}\n"),
@@ -41,8 +25,7 @@ def test_many_sessions_share_one_connection(server, remote, tmp_path, raw):
 
 def test_killing_one_session_leaves_the_others(server, remote, tmp_path):
     source = write_file(tmp_path / "source", content(20_000_000))
-    with master(server, tmp_path) as socket:
-        through = ["-o", f"ControlPath={socket}"]
+    with master(server, tmp_path) as through:
         victim = processes.Process(
             ["sftp", *server.ssh_options(), *through, "-P", str(server.port), "-l", "8000", "-b",
              write_file(tmp_path / "batch", f"put {source} {remote}/victim\n"), server.spec()],
