@@ -49,6 +49,10 @@ ROOMS_BESIDE = ["tests/end_to_end", "tests/fuzz", "tests/tidy", "tests/support",
 README_LINES_MAX = 10
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
+TEST_FUNCTION = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
+# `test_file.py`, `test_file.py::test_name` or `test_name`.
+NAMED_TEST = re.compile(r"`(?:(test_\w+\.py)(?:::)?)?(test_\w+)?`")
+TABLE_HEAD = re.compile(r"\|(-+\|)+$|\|.*\| Test \|$")
 LEFT_OPEN = re.compile(r"\b(TODO|FIXME|XXX|GTEST_SKIP|DISABLED_\w+)\b")
 
 
@@ -137,6 +141,25 @@ def check_nothing_is_left_open(top):
                 yield f"{path}:{number}: {line.strip()}"
 
 
+def check_promises_have_tests(top):
+    """Each line of docs/semantics.md names tests that exist, and at least one."""
+    page = top / "docs/semantics.md"
+    if not page.exists():
+        return
+    tests = {path.name: set(TEST_FUNCTION.findall(path.read_text(encoding="utf-8")))
+             for path in (top / "tests/end_to_end").glob("test_*.py")}
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        named = NAMED_TEST.findall(line)
+        if line.startswith("|") and not named and not TABLE_HEAD.match(line):
+            yield f"docs/semantics.md:{number}: names no test"
+        for file, test in named:
+            known = tests.get(file, set()) if file else set().union(*tests.values())
+            if file and file not in tests:
+                yield f"docs/semantics.md:{number}: there is no {file}"
+            elif test and test not in known:
+                yield f"docs/semantics.md:{number}: there is no test {test}"
+
+
 def check_headers_are_read_once(top):
     for path, text in sources(top, SOURCE_FOLDERS + ["tests"], suffixes=(".h",)):
         if "#pragma once" not in text:
@@ -146,7 +169,8 @@ def check_headers_are_read_once(top):
 def main(arguments):
     top = pathlib.Path(arguments[0]).resolve()
     wrong = [line for check in (check_arrows, check_libraries, check_readmes,
-                                check_nothing_is_left_open, check_headers_are_read_once)
+                                check_nothing_is_left_open, check_promises_have_tests,
+                                check_headers_are_read_once)
              for line in check(top)]
     if len(arguments) > 1:
         wrong += check_all_is_built(top, pathlib.Path(arguments[1]))

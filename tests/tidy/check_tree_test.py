@@ -57,6 +57,13 @@ class CheckTree(unittest.TestCase):
             list(check_tree.check_all_is_built(self.top, self.top / "commands.json")),
             ["tests/storage/a_test.cpp: is not built"])
 
+    def test_promises_name_tests_that_exist(self):
+        self.write("tests/end_to_end/test_a.py", "def test_one(raw):\n    pass\n")
+        self.write("docs/semantics.md", "| Promise | Test |\n|---|---|\n| it | `test_a.py::test_one` |\n")
+        self.assertEqual(list(check_tree.check_promises_have_tests(self.top)), [])
+        self.write("docs/semantics.md", "| it | `test_two` |\n| it | `test_b.py` |\n| it | soon |\n")
+        self.assertEqual(len(list(check_tree.check_promises_have_tests(self.top))), 3)
+
     def test_what_was_left_open_is_found(self):
         self.write("storage/b.cpp", "// TO" + "DO: later\n")
         self.assertEqual(len(list(check_tree.check_nothing_is_left_open(self.top))), 1)
