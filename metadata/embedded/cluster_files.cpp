@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -60,21 +61,27 @@ std::string make_private_folder(const Identity& owner) {
 
 }  // namespace
 
+int leading_number(std::string_view text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 std::optional<PostmasterFile> read_postmaster_file(const std::string& data) {
   std::ifstream file(data + "/postmaster.pid");
   std::vector<std::string> lines;
   for (std::string line; lines.size() < 8 && std::getline(file, line);) lines.push_back(line);
   // Lines: pid, data directory, start, port, socket directory, address, memory key, state.
-  if (lines.empty() || std::atoi(lines[0].c_str()) <= 0) return std::nullopt;
+  if (lines.empty() || leading_number(lines[0]) <= 0) return std::nullopt;
   PostmasterFile result;
-  result.pid = std::atoi(lines[0].c_str());
+  result.pid = leading_number(lines[0]);
   if (lines.size() > 4) result.socket_directory = lines[4];
   result.ready = lines.size() > 7 && lines[7].starts_with("ready");
   return result;
 }
 
 int cluster_version(const std::string& data) {
-  return std::atoi(first_line(data + "/PG_VERSION").c_str());
+  return leading_number(first_line(data + "/PG_VERSION"));
 }
 
 std::vector<pid_t> processes_in(const std::string& data) {
@@ -82,7 +89,7 @@ std::vector<pid_t> processes_in(const std::string& data) {
   std::error_code ignored;
   const fs::path real = fs::weakly_canonical(data, ignored);
   for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
-    const int pid = std::atoi(entry.path().filename().c_str());
+    const int pid = leading_number(entry.path().filename().native());
     if (pid <= 0 || first_line(entry.path() / "comm") != "postgres") continue;
     std::error_code error;
     if (fs::read_symlink(entry.path() / "cwd", error) == real && !error) pids.push_back(pid);

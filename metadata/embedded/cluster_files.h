@@ -2,11 +2,15 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "metadata/embedded/child_process.h"
 
 namespace metadata {
+
+/// 15 of "15.8"; 0 of what does not begin with a number.
+int leading_number(std::string_view text);
 
 /// What PostgreSQL notes about itself while it runs (data/postmaster.pid).
 struct PostmasterFile {

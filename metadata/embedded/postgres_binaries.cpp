@@ -11,6 +11,7 @@
 #include <sstream>
 #include <vector>
 
+#include "metadata/embedded/cluster_files.h"
 #include "metadata/error.h"
 
 namespace metadata {
@@ -40,7 +41,7 @@ std::string quoted(const std::string& path) {
 int major_version(const std::string& folder) {
   const std::string line = first_line_of(quoted(folder + "/postgres") + " --version 2>/dev/null");
   const auto bracket = line.find(") ");
-  return bracket == std::string::npos ? 0 : std::atoi(line.c_str() + bracket + 2);
+  return bracket == std::string::npos ? 0 : leading_number(line.substr(bracket + 2));
 }
 
 bool has_server(const std::string& folder) {

@@ -5,46 +5,26 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
 #include <filesystem>
-#include <functional>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "metadata/database.h"
 #include "metadata/embedded/child_process.h"
 #include "metadata/embedded/cluster_files.h"
 #include "metadata/embedded/postgres_binaries.h"
+#include "metadata/embedded/server_process.h"
 #include "metadata/transaction_pqxx.h"
 
 namespace metadata {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using std::chrono::steady_clock;
-
-constexpr seconds fast_shutdown{4};
-constexpr seconds immediate_shutdown{4};
 constexpr off_t log_size_max = 10 << 20;
-
-/// Asks until the answer is yes; false after `limit`.
-bool wait_until(seconds limit, const std::function<bool()>& answer) {
-  const auto end = steady_clock::now() + limit;
-  while (!answer()) {
-    if (steady_clock::now() >= end) return false;
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  return true;
-}
 
 /// A descriptor that closes itself and is not inherited.
 class Descriptor {
@@ -111,27 +91,6 @@ void create_database(const std::string& socket_directory) {
   });
 }
 
-void signal_all(const std::vector<pid_t>& pids, int number) {
-  for (const pid_t pid : pids) kill(pid, number);
-}
-
-/// Ends what a killed process left running in `data`. The server notices by itself that its parent
-/// died (PR_SET_PDEATHSIG) and shuts down; the rest is for when it does not.
-void stop_leftovers(const std::string& data) {
-  const auto nothing_left = [&] { return processes_in(data).empty(); };
-  if (nothing_left()) return;
-  if (const auto file = read_postmaster_file(data)) {
-    const auto pids = processes_in(data);
-    if (std::find(pids.begin(), pids.end(), file->pid) != pids.end()) kill(file->pid, SIGINT);
-  }
-  if (wait_until(fast_shutdown, nothing_left)) return;
-  signal_all(processes_in(data), SIGQUIT);
-  if (wait_until(immediate_shutdown, nothing_left)) return;
-  signal_all(processes_in(data), SIGKILL);
-  if (wait_until(immediate_shutdown, nothing_left)) return;
-  throw Error(ErrorCode::unavailable, "an old PostgreSQL still runs in " + data);
-}
-
 /// After that: PostgreSQL itself deals with a pid file whose process is dead, but not with one
 /// whose number now belongs to a stranger.
 void remove_misleading_pid_file(const std::string& data) {
@@ -157,8 +116,8 @@ class EmbeddedPostgres::Server {
   void start();
   void stop();
   std::string url() const { return url_of(socket_directory_, "shoebox"); }
-  bool is_running() const;
-  int pid() const { return is_running() ? child_ : 0; }
+  bool is_running() const { return process_.is_running(); }
+  int pid() const { return process_.pid(); }
 
  private:
   std::string data() const { return options_.directory + "/data"; }
@@ -174,10 +133,7 @@ class EmbeddedPostgres::Server {
   void write_settings(const Identity& identity) const;
   Descriptor open_log() const;
   void run(const PostgresBinaries& binaries, const Identity& identity);
-  void keep(const std::vector<std::string>& command, const Identity& identity, int output);
   void wait_until_ready();
-  void end_child();
-  bool ended_within(seconds limit);
 
   Options options_;
   Descriptor lock_;
@@ -185,21 +141,8 @@ class EmbeddedPostgres::Server {
   bool hidden_ = false;  // the server's user may not enter a folder above it
   std::string socket_directory_;
   Identity identity_;
-
-  // The keeper thread starts the server and waits for its end: the kernel tells the server when the
-  // thread that started it is gone, so that thread must live as long as we do.
-  std::thread keeper_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  pid_t child_ = 0;      // under mutex_
-  bool ended_ = true;    // under mutex_
-  std::string trouble_;  // under mutex_: why there is no child
+  ServerProcess process_;
 };
-
-bool EmbeddedPostgres::Server::is_running() const {
-  const std::lock_guard guard(mutex_);
-  return child_ > 0 && !ended_;
-}
 
 void EmbeddedPostgres::Server::start() {
   if (is_running()) return;
@@ -335,51 +278,13 @@ void EmbeddedPostgres::Server::run(const PostgresBinaries& binaries, const Ident
       binaries.folder + "/postgres", "-D", as_server_sees(data()), "-c",
       "config_file=" + as_server_sees(options_.directory + "/postgresql.conf")};
   const Descriptor log = open_log();
-  std::unique_lock guard(mutex_);
-  child_ = 0;
-  ended_ = false;
-  trouble_.clear();
-  keeper_ = std::thread(
-      [this, command, identity, output = log.get()] { keep(command, identity, output); });
-  changed_.wait(guard, [this] { return child_ > 0 || ended_; });
-  if (!trouble_.empty()) throw Error(ErrorCode::unavailable, trouble_);
-}
-
-void EmbeddedPostgres::Server::keep(const std::vector<std::string>& command,
-                                    const Identity& identity, int output) {
-  // We are the only thread that may signal or reap the child, as far as its number is concerned.
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-  pid_t child = 0;
-  {
-    const std::lock_guard guard(mutex_);
-    try {
-      child_ = child = launch(command, identity, output, folder_.get(), SIGINT);
-    } catch (const Error& error) {
-      trouble_ = error.what();
-      ended_ = true;
-    }
-  }
-  changed_.notify_all();
-  if (child <= 0) return;
-  siginfo_t ended{};
-  while (waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT) != 0 &&
-         errno == EINTR) {
-  }
-  {
-    // Its number stays taken until here, so that nobody signals a stranger.
-    const std::lock_guard guard(mutex_);
-    wait_for(child);
-    ended_ = true;
-  }
-  changed_.notify_all();
+  process_.start(command, identity, log.get(), folder_.get());
 }
 
 void EmbeddedPostgres::Server::wait_until_ready() {
   const auto is_ready = [this] {
     const auto file = read_postmaster_file(data());
-    return file && file->ready && file->pid == child_;
+    return file && file->ready && file->pid == process_.pid();
   };
   const bool answered =
       wait_until(options_.start_timeout, [&] { return is_ready() || !is_running(); });
@@ -388,28 +293,8 @@ void EmbeddedPostgres::Server::wait_until_ready() {
               "PostgreSQL did not start, see " + log_path() + ":\n" + tail_of(log_path()));
 }
 
-bool EmbeddedPostgres::Server::ended_within(seconds limit) {
-  std::unique_lock guard(mutex_);
-  return changed_.wait_for(guard, limit, [this] { return ended_; });
-}
-
-void EmbeddedPostgres::Server::end_child() {
-  for (const auto& [number, patience] :
-       {std::pair{SIGINT, fast_shutdown}, std::pair{SIGQUIT, immediate_shutdown},
-        std::pair{SIGKILL, immediate_shutdown}}) {
-    {
-      const std::lock_guard guard(mutex_);
-      if (!ended_ && child_ > 0) kill(child_, number);
-    }
-    if (ended_within(patience)) return;
-  }
-}
-
 void EmbeddedPostgres::Server::stop() {
-  if (keeper_.joinable()) {
-    end_child();
-    keeper_.join();
-  }
+  process_.stop();
   if (lock_.get() < 0) return;
   remove_socket_directory(options_.directory, identity_);
   lock_ = Descriptor();

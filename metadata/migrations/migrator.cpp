@@ -37,8 +37,11 @@ std::map<std::string, std::string> applied_migrations(Transaction& tx) {
 
 void check_applied(const std::map<std::string, std::string>& applied) {
   const auto& known = embedded_migrations();
-  for (const auto& [name, sha256] : applied) {
-    const auto same_name = [&](const Migration& migration) { return migration.name == name; };
+  for (const auto& entry : applied) {
+    const auto& [name, sha256] = entry;
+    const auto same_name = [&](const Migration& migration) {
+      return migration.name == entry.first;
+    };
     const auto found = std::find_if(known.begin(), known.end(), same_name);
     if (found == known.end()) {
       throw Error(ErrorCode::invalid, "the database has migration " + name +

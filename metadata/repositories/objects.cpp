@@ -84,6 +84,7 @@ std::vector<ObjectRow> all_objects(const pqxx::result& rows) {
 
 std::string array_of_ids(const std::vector<ObjectId>& ids) {
   std::vector<std::int64_t> values;
+  values.reserve(ids.size());
   for (const ObjectId id : ids) values.push_back(id.value);
   return array_of(values);
 }
@@ -98,6 +99,7 @@ std::vector<ObjectId> Objects::reserve(AccountId account, const std::vector<std:
     by_key[row[1].as<std::string>()] = ObjectId{row[0].as<std::int64_t>()};
   }
   std::vector<ObjectId> ids;
+  ids.reserve(keys.size());
   for (const auto& key : keys) ids.push_back(by_key.at(key));
   return ids;
 }

@@ -75,8 +75,8 @@ Deferred ok_when(storage::Future<void> future) {
   return {std::move(future), [] { return Status{SSH_FX_OK, {}}; }};
 }
 
-Names one_name(std::string path) {
-  Name name{.name = path, .long_name = std::move(path), .attrs = {}};
+Names one_name(const std::string& path) {
+  Name name{.name = path, .long_name = path, .attrs = {}};
   return {.names = {std::move(name)}};
 }
 

@@ -107,7 +107,7 @@ using Reply = std::variant<Answer, Deferred>;
 Deferred ok_when(storage::Future<void> future);
 
 /// A path alone, as REALPATH and READLINK answer.
-Names one_name(std::string path);
+Names one_name(const std::string& path);
 
 /// Sends one packet. DATA goes from its Payload to the stream without a copy between.
 void send(ByteStream& stream, std::uint32_t id, const Answer& answer);
