@@ -84,6 +84,12 @@ struct Limits {
   std::uint64_t copy_part_max = 64ULL << 20;  ///< larger copies are slower than parallel ones
 };
 
+/// Room of a store that has an end.
+struct StoreSpace {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t free_bytes = 0;
+};
+
 /// Where file contents live: immutable objects, each named by an opaque key.
 ///
 /// Safe to call from any thread. Calls return at once; the future holds the answer or throws
@@ -94,6 +100,9 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
 
   virtual const Limits& limits() const = 0;
+
+  /// Nothing where the store takes whatever comes.
+  virtual std::optional<StoreSpace> space() const { return std::nullopt; }
 
   /// Stores a whole object. Durable when the future is ready. Throws rejected above put_size_max.
   virtual Future<ObjectInfo> put(const ObjectKey& key, Payload body, PutOptions options) = 0;

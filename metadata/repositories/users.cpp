@@ -14,9 +14,14 @@ constexpr Statement select_user{"users_find", "SELECT " USER_COLUMNS " FROM user
 // Index users_name, by keyset.
 constexpr Statement select_users{
     "users_list", "SELECT " USER_COLUMNS " FROM users WHERE name > $1 ORDER BY name LIMIT $2"};
+// The root is the user's too. Primary keys of accounts and nodes.
 constexpr Statement insert_user{"users_create",
-                                "INSERT INTO users (account_id, name, password_hash)"
-                                " VALUES ($1, $2, $3) RETURNING " USER_COLUMNS};
+                                "WITH made AS (INSERT INTO users (account_id, name, password_hash)"
+                                "   VALUES ($1, $2, $3) RETURNING *),"
+                                " owned AS (UPDATE nodes n SET uid = made.uid, gid = made.gid"
+                                "   FROM made JOIN accounts a ON a.id = made.account_id"
+                                "   WHERE n.account_id = a.id AND n.id = a.root_node)"
+                                " SELECT " USER_COLUMNS " FROM made"};
 // Index users_id.
 constexpr Statement update_hash{"users_set_password_hash",
                                 "UPDATE users SET password_hash = $2 WHERE id = $1"};
@@ -122,6 +127,7 @@ void Users::set_rates(UserId id, const TransferRates& rates) {
 
 std::vector<std::pair<UserId, TransferRates>> Users::rates(const std::vector<UserId>& ids) {
   std::vector<std::int64_t> numbers;
+  numbers.reserve(ids.size());
   for (const UserId id : ids) numbers.push_back(id.value);
   std::vector<std::pair<UserId, TransferRates>> all;
   for (const auto& row : transaction_.inner().run(select_rates, array_of(numbers))) {

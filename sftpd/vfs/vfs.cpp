@@ -347,11 +347,15 @@ Space Vfs::space(std::string_view path) {
     existing(find(path, Links::follow));
     const auto usage = files_.database().query(
         [&](metadata::Transaction& tx) { return metadata::Accounts(tx).usage(identity_.account); });
-    // An object store has no end: what is shown is large, and doubles exactly.
+    // Most object stores have no end: what is shown is large, and doubles exactly.
     constexpr std::uint64_t plenty = std::uint64_t{1} << 50;
+    const storage::StoreSpace endless{.total_bytes = std::max(plenty, usage.used_bytes * 2),
+                                      .free_bytes = std::max(plenty, usage.used_bytes)};
+    const storage::StoreSpace store = files_.store().space().value_or(endless);
     Space space;
-    space.total_bytes = usage.quota_bytes.value_or(std::max(plenty, usage.used_bytes * 2));
-    space.free_bytes = space.total_bytes - std::min(space.total_bytes, usage.used_bytes);
+    space.total_bytes = usage.quota_bytes.value_or(store.total_bytes);
+    const std::uint64_t unused = space.total_bytes - std::min(space.total_bytes, usage.used_bytes);
+    space.free_bytes = std::min(unused, store.free_bytes);
     constexpr std::uint64_t many_files = std::uint64_t{1} << 32;
     space.total_files = many_files + usage.files;
     space.free_files = many_files;

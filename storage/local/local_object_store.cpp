@@ -1,5 +1,7 @@
 #include "storage/local/local_object_store.h"
 
+#include <sys/statvfs.h>
+
 #include "storage/local/upload_directory.h"
 #include "storage/local/work_queue.h"
 #include "storage/request_checks.h"
@@ -89,6 +91,13 @@ Future<ObjectInfo> LocalObjectStore::put(const ObjectKey& key, Payload body, Put
                            check_put_options(options);
                            return directory_->objects.put(key, body, options);
                          });
+}
+
+std::optional<StoreSpace> LocalObjectStore::space() const {
+  struct statvfs found {};
+  if (::statvfs(options_.directory.c_str(), &found) != 0) return std::nullopt;
+  return StoreSpace{.total_bytes = std::uint64_t{found.f_blocks} * found.f_frsize,
+                    .free_bytes = std::uint64_t{found.f_bavail} * found.f_frsize};
 }
 
 Future<Payload> LocalObjectStore::get(const ObjectKey& key, ByteRange range) {

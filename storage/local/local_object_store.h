@@ -41,6 +41,7 @@ class LocalObjectStore final : public ObjectStore {
   ~LocalObjectStore() override;
 
   const Limits& limits() const override;
+  std::optional<StoreSpace> space() const override;
   Future<ObjectInfo> put(const ObjectKey& key, Payload body, PutOptions options) override;
   Future<Payload> get(const ObjectKey& key, ByteRange range) override;
   Future<std::optional<ObjectInfo>> head(const ObjectKey& key) override;

@@ -1,5 +1,7 @@
 """docs/semantics.md: opening, writing, truncating, removing files; attributes; copies."""
 
+import os
+
 import pytest
 
 from support.content import content
@@ -261,6 +263,21 @@ def test_space_is_plausible(raw, remote):
     assert reply.type != STATUS
     raw.close(handle)
     assert free <= blocks
+
+
+@pytest.mark.quickstart
+def test_space_is_that_of_the_disk_below(raw, server):
+    disk = os.statvfs(server.folder_of_data)
+    _, fragment, blocks, _, available, *_ = raw.statvfs("/")
+    assert blocks * fragment == pytest.approx(disk.f_blocks * disk.f_frsize, rel=0.001)
+    assert available * fragment <= disk.f_blocks * disk.f_frsize
+
+
+def test_the_home_directory_is_ones_own(raw, remote):
+    raw.put(f"{remote}/file", b"content")
+    own, home = raw.stat(f"{remote}/file"), raw.realpath(".")
+    assert (raw.stat(home).uid, raw.stat(home).gid) == (own.uid, own.gid)
+    raw.setstat(home, Attrs(uid=own.uid, gid=own.gid))
 
 
 def test_many_files_open_at_once(raw, remote):

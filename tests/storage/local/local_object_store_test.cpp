@@ -55,6 +55,14 @@ class LocalObjectStoreTest : public testing::Test {
   ScratchDirectory directory_;
 };
 
+TEST_F(LocalObjectStoreTest, ItsSpaceIsThatOfTheFileSystem) {
+  const auto found = open()->space();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->total_bytes, std::filesystem::space(directory_.path()).capacity);
+  EXPECT_GT(found->free_bytes, 0U);
+  EXPECT_LE(found->free_bytes, found->total_bytes);
+}
+
 TEST_F(LocalObjectStoreTest, ObjectsAreFilesOnlyWeCanRead) {
   open()->put(key, Payload::copy_of("content"), options_with("1")).get();
   EXPECT_EQ(read_file(path("objects/" + key.text)), "content");
