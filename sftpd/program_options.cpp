@@ -1,15 +1,12 @@
 #include "sftpd/program_options.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <cstdlib>
 #include <type_traits>
 
 #include "sftpd/config/secret_file.h"
-#include "sftpd/metrics/endpoint.h"
-#include "sftpd/process/file_limit.h"
-#include "sftpd/ssh/host_keys.h"
+#include "sftpd/machine_checks.h"
 #include "storage/s3/credentials.h"
 
 namespace sftpd {
@@ -140,26 +137,6 @@ void set_bandwidth(const config::BandwidthSettings& settings, limits::BandwidthO
   take(options.burst, settings.burst);
 }
 
-std::string check_host_keys(const std::vector<std::filesystem::path>& files) {
-  std::string found;
-  const ssh::HostKeys loaded = ssh::HostKeys::load(files);
-  for (const ssh::HostKey& key : loaded.keys()) {
-    found += fmt::format("{}{} {}", found.empty() ? "" : ", ", key.type, key.fingerprint);
-  }
-  return found;
-}
-
-std::string check_file_limit(int connections_max) {
-  // A socket each, and what databases, the store and scratch files need.
-  const std::uint64_t needed = static_cast<std::uint64_t>(connections_max) + 256;
-  const std::uint64_t limit = process::raise_file_limit();
-  if (limit >= needed) return fmt::format("{} files may be open", limit);
-  throw std::runtime_error(fmt::format(
-      "only {} files may be open, but limits.connections_max = {} needs {}: raise LimitNOFILE of "
-      "the service (or ulimit -n), or lower limits.connections_max",
-      limit, connections_max, needed));
-}
-
 }  // namespace
 
 ProgramOptions options_from(const Settings& settings) {
@@ -180,14 +157,8 @@ admin::Options admin_options(const ProgramOptions& options) {
   result.backends.database.outage_max = std::chrono::seconds{3};
   result.key_prefix = options.files.key_prefix;
   result.collect = options.jobs.collect;
-  result.checks = {
-      {"host keys", [files = options.host_keys] { return check_host_keys(files); }},
-      {"open files", [most = options.server.connections_max] { return check_file_limit(most); }},
-  };
-  if (!options.metrics_listen.empty()) {
-    result.checks.push_back(
-        {"metrics", [listen = options.metrics_listen] { return metrics::check_listen(listen); }});
-  }
+  result.warnings = options.warnings;
+  result.checks = machine_checks(options);
   return result;
 }
 

@@ -30,6 +30,7 @@ struct Options {
   BackendOptions backends;
   std::string key_prefix;  ///< of the objects' keys
   jobs::CollectOptions collect;
+  std::vector<std::string> warnings;  ///< of the settings: what works, but should not stay so
   std::vector<Check> checks;  ///< of parts that this room does not know: host keys, addresses
 };
 

@@ -119,6 +119,7 @@ Action declare_list(CLI::App& /*app*/) {
   return [](Context& context) {
     constexpr int page = 500;
     std::string after;
+    context.database();  // No heading above an error.
     fmt::print("{:<24} {:<9} {:>12} {:>12} {:>10}\n", "NAME", "STATE", "USED", "QUOTA", "FILES");
     while (true) {
       const auto users =

@@ -10,9 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <stdexcept>
+#include <system_error>
 
 namespace sftpd::ssh {
 namespace {
@@ -24,24 +23,6 @@ constexpr int systemd_descriptors_max = 64;
 
 [[noreturn]] void fail(const std::string& address, const std::string& reason) {
   throw std::runtime_error(fmt::format("cannot listen on {}: {}", address, reason));
-}
-
-struct FreeAddresses {
-  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
-};
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-Addresses resolve(const std::string& text) {
-  const ListenAddress address = parse_listen_address(text);
-  addrinfo wanted{};
-  wanted.ai_family = AF_UNSPEC;
-  wanted.ai_socktype = SOCK_STREAM;
-  wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const char* host = address.host.empty() ? nullptr : address.host.c_str();
-  const int failure = ::getaddrinfo(host, address.port.c_str(), &wanted, &found);
-  if (failure != 0) fail(text, ::gai_strerror(failure));
-  return Addresses(found);
 }
 
 std::uint16_t port_of(int socket) {
@@ -79,7 +60,8 @@ int descriptors_from_systemd() {
   const char* process = std::getenv("LISTEN_PID");
   const char* count = std::getenv("LISTEN_FDS");
   if (process == nullptr || count == nullptr || std::to_string(::getpid()) != process) return 0;
-  return std::clamp(std::atoi(count), 0, systemd_descriptors_max);
+  return static_cast<int>(
+      std::clamp(std::strtol(count, nullptr, 10), 0L, long{systemd_descriptors_max}));
 }
 
 }  // namespace
@@ -101,8 +83,21 @@ ListenAddress parse_listen_address(const std::string& text) {
   return {host, port};
 }
 
+AddressList resolve(const std::string& text) {
+  const ListenAddress address = parse_listen_address(text);
+  addrinfo wanted{};
+  wanted.ai_family = AF_UNSPEC;
+  wanted.ai_socktype = SOCK_STREAM;
+  wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const char* host = address.host.empty() ? nullptr : address.host.c_str();
+  const int failure = ::getaddrinfo(host, address.port.c_str(), &wanted, &found);
+  if (failure != 0) fail(text, ::gai_strerror(failure));
+  return AddressList(found);
+}
+
 std::vector<Listener> listen_on(const std::string& text) {
-  const Addresses addresses = resolve(text);
+  const AddressList addresses = resolve(text);
   const bool ipv6_only = parse_listen_address(text).host != "::";
   std::vector<Listener> listeners;
   int failure = 0;
@@ -117,7 +112,9 @@ std::vector<Listener> listen_on(const std::string& text) {
     // A port that the system chose would be another one on the next address.
     if (parse_listen_address(text).port == "0") break;
   }
-  if (listeners.empty()) fail(text, std::strerror(failure));
+  if (listeners.empty()) {
+    throw std::system_error(failure, std::generic_category(), "cannot listen on " + text);
+  }
   return listeners;
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <netdb.h>
+
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,8 +25,15 @@ struct ListenAddress {
 /// Takes "host:port", "[ipv6]:port" and ":port" apart. Throws std::runtime_error.
 ListenAddress parse_listen_address(const std::string& text);
 
+struct FreeAddresses {
+  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
+};
+using AddressList = std::unique_ptr<addrinfo, FreeAddresses>;
+/// Every address that `text` names. Throws std::runtime_error.
+AddressList resolve(const std::string& text);
+
 /// Sockets on every address that `text` names; "localhost:2022" may be two. Throws
-/// std::runtime_error if none can be bound.
+/// std::runtime_error, and std::system_error (which is one) if none can be bound.
 std::vector<Listener> listen_on(const std::string& text);
 
 /// The sockets systemd passed (sd_listen_fds(3)), once: the environment is cleared, so that no

@@ -11,6 +11,7 @@
 #include "sftpd/vfs/object_check.h"
 #include "sftpd/vfs/object_reserve.h"
 #include "sftpd/vfs/open_files.h"
+#include "sftpd/vfs/scratch_file.h"
 
 namespace sftpd::vfs {
 
@@ -24,6 +25,7 @@ FileSystem::FileSystem(metadata::Database& database, storage::ObjectStore& store
       store_(store),
       options_(std::move(options)),
       inline_backlog_(options_.inline_backlog_max) {
+  const ScratchFile probe(options_.scratch_directory);  // Better said now than at an edit.
   const std::size_t all = std::max(options_.transfer_memory_max, writing_memory_min);
   options_.read_cache_max = std::min(options_.read_cache_max, all / 2);
   memory_ = std::make_unique<MemoryPool>(all - options_.read_cache_max);
