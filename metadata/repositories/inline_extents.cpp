@@ -25,7 +25,7 @@ constexpr Statement move_inline{
     "  WHERE account_id = $1 AND version_id = $2 AND file_offset = $3 AND inline IS NOT NULL"
     "  RETURNING account_id)"
     " UPDATE objects o SET state = 'live', size = $5, sha256 = $6, etag = $7, mime = $8,"
-    " lease_until = NULL"
+    " crc32c = $9, lease_until = NULL"
     " FROM extent e WHERE o.account_id = e.account_id AND o.id = $4 AND o.state = 'staging'"
     " RETURNING o.id"};
 constexpr Statement count_moved{"inline_moved",
@@ -40,6 +40,10 @@ constexpr Statement sum_inline{
     "  JOIN versions v ON v.account_id = o.account_id AND v.id = o.version_id"
     "  WHERE o.inline IS NOT NULL ORDER BY o.version_id, o.file_offset LIMIT 1)))::bigint, 0)"
     " FROM extents e WHERE e.inline IS NOT NULL"};
+
+std::optional<std::int64_t> stored_crc(const FinishedObject& object) {
+  return object.crc32c ? std::optional<std::int64_t>(*object.crc32c) : std::nullopt;
+}
 
 }  // namespace
 
@@ -57,9 +61,9 @@ bool InlineExtents::move(const InlineExtent& extent, const FinishedObject& objec
   const auto version = extent.version;
   const auto offset = signed_size(extent.offset);
   auto& inner = transaction_.inner();
-  const auto moved =
-      inner.run(move_inline, extent.account, version, offset, object.object,
-                signed_size(object.size), bytea_text(object.sha256), object.etag, object.mime);
+  const auto moved = inner.run(move_inline, extent.account, version, offset, object.object,
+                               signed_size(object.size), bytea_text(object.sha256), object.etag,
+                               object.mime, stored_crc(object));
   if (!moved.empty()) return true;
   const auto named = inner.run(count_moved, extent.account, version, offset, object.object);
   if (named[0][0].as<int>() > 0) {

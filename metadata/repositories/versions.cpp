@@ -13,7 +13,7 @@ namespace {
 constexpr Statement select_version{
     "versions_load",
     "SELECT v.size, v.sha256, v.mime, e.file_offset, e.length, e.object_id, o.key,"
-    " e.object_offset, o.size, e.inline, o.sha256"
+    " e.object_offset, o.size, e.inline, o.sha256, o.crc32c"
     " FROM versions v"
     " LEFT JOIN extents e ON e.account_id = v.account_id AND e.version_id = v.id"
     " LEFT JOIN objects o ON o.account_id = e.account_id AND o.id = e.object_id"
@@ -21,7 +21,7 @@ constexpr Statement select_version{
 // The page by the index of names, the rest by primary keys.
 constexpr Statement upcoming_files{
     "versions_upcoming",
-    "SELECT n.name, e.object_id, o.key, e.object_offset, o.size, o.sha256"
+    "SELECT n.name, e.object_id, o.key, e.object_offset, o.size, o.sha256, o.crc32c"
     " FROM (SELECT account_id, name, version_id FROM nodes"
     "       WHERE account_id = $1 AND parent_id = $2 AND name > $3 AND kind = 'file'"
     "       ORDER BY account_id, parent_id, name LIMIT $4) n"
@@ -32,12 +32,18 @@ constexpr Statement upcoming_files{
 constexpr Statement publish_version{
     "versions_publish",
     "SELECT node_id, version_id FROM shoebox_publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
-    " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"};
+    " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)"};
 // Primary key. Only for contents that are not one whole object.
 constexpr Statement mark_scattered{
     "versions_mark_scattered",
     "UPDATE versions SET flatten_at = created_at WHERE account_id = $1 AND id = $2"};
 constexpr Statement prune_versions{"versions_prune", "SELECT shoebox_prune($1, $2)"};
+
+Checksums checksums_of(const pqxx::field& sha256, const pqxx::field& crc32c) {
+  Checksums checksums{sha256_of(sha256), {}};
+  if (!crc32c.is_null()) checksums.crc32c = crc32c.as<std::uint32_t>();
+  return checksums;
+}
 
 Extent extent_of(const pqxx::row& row) {
   Extent extent;
@@ -46,9 +52,9 @@ Extent extent_of(const pqxx::row& row) {
   if (row[5].is_null()) {
     extent.source = bytes_of(row[9]);
   } else {
-    extent.source =
-        ObjectSlice{ObjectId{row[5].as<std::int64_t>()}, row[6].as<std::string>(),
-                    row[7].as<std::uint64_t>(), row[8].as<std::uint64_t>(), sha256_of(row[10])};
+    extent.source = ObjectSlice{ObjectId{row[5].as<std::int64_t>()}, row[6].as<std::string>(),
+                                row[7].as<std::uint64_t>(), row[8].as<std::uint64_t>(),
+                                checksums_of(row[10], row[11])};
   }
   return extent;
 }
@@ -111,6 +117,7 @@ struct FinishedColumns {
   std::vector<std::int64_t> ids, sizes;
   std::vector<std::optional<std::string>> sha256s;
   std::vector<std::string> etags, mimes;
+  std::vector<std::optional<std::int64_t>> crc32cs;
 };
 
 FinishedColumns columns_of(const std::vector<FinishedObject>& finished) {
@@ -121,6 +128,7 @@ FinishedColumns columns_of(const std::vector<FinishedObject>& finished) {
     columns.sha256s.push_back(hexadecimal(object.sha256));
     columns.etags.push_back(object.etag);
     columns.mimes.push_back(object.mime);
+    columns.crc32cs.push_back(object.crc32c);
   }
   return columns;
 }
@@ -148,9 +156,9 @@ std::vector<UpcomingFile> Versions::upcoming(AccountId account, NodeId directory
   for (const auto& row : rows) {
     UpcomingFile file{row[0].as<std::string>(), {}};
     if (!row[1].is_null()) {
-      file.object =
-          ObjectSlice{ObjectId{row[1].as<std::int64_t>()}, row[2].as<std::string>(),
-                      row[3].as<std::uint64_t>(), row[4].as<std::uint64_t>(), sha256_of(row[5])};
+      file.object = ObjectSlice{ObjectId{row[1].as<std::int64_t>()}, row[2].as<std::string>(),
+                                row[3].as<std::uint64_t>(), row[4].as<std::uint64_t>(),
+                                checksums_of(row[5], row[6])};
     }
     files.push_back(std::move(file));
   }
@@ -170,7 +178,7 @@ std::optional<PublishResult> Versions::publish(AccountId account, const Publicat
       Bytes{extents.inline_bytes}, array_of(finished.ids), array_of(finished.sizes),
       array_of(finished.sha256s), array_of(finished.etags), array_of(finished.mimes), mode,
       attributes.uid, attributes.gid, attributes.atime, attributes.mtime, publication.incomplete,
-      publication.user);
+      publication.user, array_of(finished.crc32cs));
   if (rows[0][0].is_null()) return std::nullopt;
   const PublishResult result{NodeId{rows[0][0].as<std::int64_t>()},
                              VersionId{rows[0][1].as<std::int64_t>()}};

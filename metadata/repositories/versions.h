@@ -16,13 +16,19 @@ namespace metadata {
 
 using Sha256 = std::array<std::byte, 32>;
 
+/// Of a whole object, as its bytes were on their way to the store.
+struct Checksums {
+  std::optional<Sha256> sha256{};
+  std::optional<std::uint32_t> crc32c{};
+};
+
 /// Part of a stored object.
 struct ObjectSlice {
   ObjectId object;
   std::string key;  ///< filled when loaded; ignored when published
   std::uint64_t offset = 0;
-  std::uint64_t object_size = 0;   ///< filled when loaded; 0 when published: not known
-  std::optional<Sha256> sha256{};  ///< of the whole object; filled when loaded, where it is known
+  std::uint64_t object_size = 0;  ///< filled when loaded; 0 when published: not known
+  Checksums checksums{};          ///< filled when loaded, where they are known
 };
 
 /// One run of a file's bytes. Extents are ordered, do not overlap, and what none covers is zeros.
@@ -47,6 +53,7 @@ struct FinishedObject {
   std::optional<Sha256> sha256;
   std::string etag;
   std::string mime;
+  std::optional<std::uint32_t> crc32c{};
 };
 
 /// New content for a file, to be made visible in one step.

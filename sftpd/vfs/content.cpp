@@ -31,8 +31,14 @@ bool same_place(const Source& a, const Source& b) { return continues(a, 0, b); }
 
 }  // namespace
 
-std::shared_ptr<const metadata::Sha256> shared_hash(const std::optional<metadata::Sha256>& hash) {
-  return hash ? std::make_shared<const metadata::Sha256>(*hash) : nullptr;
+std::shared_ptr<const metadata::Checksums> shared_checksums(const metadata::Checksums& checksums) {
+  const bool any = checksums.sha256 || checksums.crc32c;
+  return any ? std::make_shared<const metadata::Checksums>(checksums) : nullptr;
+}
+
+std::shared_ptr<const metadata::Checksums> shared_checksums(
+    const metadata::FinishedObject& object) {
+  return shared_checksums({object.sha256, object.crc32c});
 }
 
 Source advanced(Source source, std::uint64_t by) {
@@ -50,7 +56,7 @@ Content Content::of(const metadata::Version& version) {
     Source source;
     if (const auto* slice = std::get_if<metadata::ObjectSlice>(&extent.source)) {
       source = Stored{slice->object, std::make_shared<const std::string>(slice->key),
-                      slice->object_size, slice->offset, shared_hash(slice->sha256)};
+                      slice->object_size, slice->offset, shared_checksums(slice->checksums)};
     } else {
       source = Inline{std::make_shared<const std::string>(std::get<std::string>(extent.source)), 0};
     }

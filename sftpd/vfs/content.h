@@ -21,7 +21,7 @@ struct Stored {
   std::shared_ptr<const std::string> key;
   std::uint64_t object_size = 0;
   std::uint64_t offset = 0;
-  std::shared_ptr<const metadata::Sha256> sha256;  ///< of the whole object; null: not known
+  std::shared_ptr<const metadata::Checksums> checksums;  ///< of the whole object; null: none
 };
 struct Inline {
   std::shared_ptr<const std::string> bytes;
@@ -76,7 +76,8 @@ class Content {
   std::map<std::uint64_t, Piece> pieces_;
 };
 
-std::shared_ptr<const metadata::Sha256> shared_hash(const std::optional<metadata::Sha256>& hash);
+std::shared_ptr<const metadata::Checksums> shared_checksums(const metadata::Checksums& checksums);
+std::shared_ptr<const metadata::Checksums> shared_checksums(const metadata::FinishedObject& object);
 
 /// The same place, `by` bytes further on.
 Source advanced(Source source, std::uint64_t by);

@@ -2,6 +2,7 @@
 
 #include "metadata/database.h"
 #include "metadata/repositories/inline_extents.h"
+#include "sftpd/vfs/crc32c.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/hash.h"
 #include "sftpd/vfs/object_reserve.h"
@@ -39,8 +40,10 @@ bool finish_move(FileSystem& files, Moving& moving) {
   const auto& extent = moving.extent;
   try {
     const auto info = moving.stored.get();
-    const metadata::FinishedObject row{moving.object.id, extent.bytes.size(),
-                                       sha256_of(extent.bytes), info.etag.text, extent.mime};
+    const auto crc = crc32c(0, std::as_bytes(std::span(extent.bytes)));
+    const metadata::FinishedObject row{
+        moving.object.id, extent.bytes.size(), sha256_of(extent.bytes),
+        info.etag.text,   extent.mime,         crc};
     const bool moved = files.database().transact(
         [&](metadata::Transaction& tx) { return metadata::InlineExtents(tx).move(extent, row); });
     if (moved) {

@@ -120,11 +120,11 @@ void ObjectCheck::add(std::span<const std::byte> bytes) {
 
 ObjectCheck::State ObjectCheck::verdict() {
   if (known_crc_) return crc_ == *known_crc_ ? State::good : State::damaged;
-  return hash_->finish() == object_.sha256 ? State::good : State::damaged;
+  return hash_->finish() == object_.checksums.sha256 ? State::good : State::damaged;
 }
 
 void ObjectCheck::decide(State state) {
-  if (state == State::good) checks_.found_good(object(), crc_);
+  if (state == State::good && hash_) checks_.found_good(object(), crc_);
   if (state == State::damaged) checks_.found_damaged(object_);
   checks_.ended(object(), this);
   std::vector<std::function<void()>> told;
@@ -176,9 +176,11 @@ std::shared_ptr<ObjectCheck> ObjectChecks::begin(const CheckedObject& object) {
   auto& running = running_[object.place.object];
   shared = running.lock();
   if (shared && !shared->over()) return shared;
-  const auto known = crcs_.find(object.place.object);
-  auto check = std::make_shared<ObjectCheck>(
-      *this, object, known == crcs_.end() ? std::nullopt : std::optional(known->second));
+  auto crc = object.checksums.crc32c;
+  if (const auto seen = crcs_.find(object.place.object); !crc && seen != crcs_.end()) {
+    crc = seen->second;
+  }
+  auto check = std::make_shared<ObjectCheck>(*this, object, crc);
   running = check;
   return check;
 }

@@ -24,7 +24,7 @@ class ObjectChecks;
 /// What a check needs to know of an object.
 struct CheckedObject {
   BlockCache::Place place;
-  metadata::Sha256 sha256{};  ///< recorded when it was stored
+  metadata::Checksums checksums;  ///< recorded when it was stored; one of them at least
   metadata::AccountId account;
   metadata::NodeId node;  ///< who asks, for the log
 };
@@ -34,7 +34,7 @@ struct CheckedObject {
 /// happens on threads of its own.
 class ObjectCheck : public std::enable_shared_from_this<ObjectCheck> {
  public:
-  /// `crc` is that of the right bytes, if it is known: then the hash is not computed again.
+  /// `crc` is that of the right bytes, if it is known: then SHA-256 is not computed.
   ObjectCheck(ObjectChecks& checks, CheckedObject object, std::optional<std::uint32_t> crc);
   ~ObjectCheck();
   ObjectCheck(const ObjectCheck&) = delete;

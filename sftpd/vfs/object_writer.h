@@ -113,6 +113,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   void ship_front(std::size_t length);
   void ship_queued() noexcept;
   void send(std::shared_ptr<Shipment> shipment);
+  void add_to_checksums(std::span<const std::byte> bytes);
   void part_done(Shipment& shipment, storage::Future<storage::ETag> answer);
   void fail(std::exception_ptr failure);
   void discard_when_idle() noexcept;
@@ -155,6 +156,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   std::optional<ReservedObject> object_;
   std::optional<storage::UploadId> upload_;
   Sha256Hasher hash_;
+  std::uint32_t crc_ = 0;  ///< of the same bytes
 };
 
 }  // namespace sftpd::vfs

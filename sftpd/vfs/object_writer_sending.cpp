@@ -7,6 +7,7 @@
 
 #include "metadata/repositories/objects.h"
 #include "metadata/repositories/uploads.h"
+#include "sftpd/vfs/crc32c.h"
 #include "sftpd/vfs/executor.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/object_writer.h"
@@ -97,8 +98,13 @@ void ObjectWriter::ship_queued() noexcept {
   discard_when_idle();
 }
 
+void ObjectWriter::add_to_checksums(std::span<const std::byte> bytes) {
+  hash_.add(bytes);
+  crc_ = crc32c(crc_, bytes);
+}
+
 void ObjectWriter::send(std::shared_ptr<Shipment> shipment) {
-  hash_.add(shipment->bytes());
+  add_to_checksums(shipment->bytes());
   if (!object_) object_ = files_.objects().take(account_);
   const storage::ObjectKey key{object_->key};
   if (!upload_) {
@@ -197,7 +203,7 @@ bool ObjectWriter::ship_rest(Shipment& whole) {
 }
 
 WrittenObject ObjectWriter::put_whole(std::shared_ptr<Shipment> body, const std::string& mime) {
-  hash_.add(body->bytes());
+  add_to_checksums(body->bytes());
   const metadata::Sha256 sha256 = hash_.finish();
   if (auto duplicate = find_duplicate(sha256, body->length)) return *duplicate;
   object_ = files_.objects().take(account_);
@@ -210,7 +216,8 @@ WrittenObject ObjectWriter::put_whole(std::shared_ptr<Shipment> body, const std:
                storage::Payload(std::shared_ptr<const void>(body, body.get()), body->bytes()),
                std::move(options))
           .get();
-  return {{object_->id, body->length, sha256, info.etag.text, mime}, object_->key, false, false};
+  return {
+      {object_->id, body->length, sha256, info.etag.text, mime, crc_}, object_->key, false, false};
 }
 
 WrittenObject ObjectWriter::complete(const std::string& mime) {
@@ -222,7 +229,7 @@ WrittenObject ObjectWriter::complete(const std::string& mime) {
                         .complete_upload(storage::ObjectKey{object_->key}, *upload_, done_,
                                          std::to_string(object_->id.value))
                         .get();
-  return {{object_->id, sent_, sha256, info.etag.text, mime},
+  return {{object_->id, sent_, sha256, info.etag.text, mime, crc_},
           object_->key,
           false,
           recovery_ == Recovery::possible};
@@ -234,7 +241,7 @@ std::optional<WrittenObject> ObjectWriter::find_duplicate(const metadata::Sha256
     return metadata::Objects(tx).find_duplicate(account_, sha256, size);
   });
   if (!known) return {};
-  return WrittenObject{{known->id, size, sha256, known->etag, {}}, known->key, true, false};
+  return WrittenObject{{known->id, size, sha256, known->etag, {}, crc_}, known->key, true, false};
 }
 
 storage::PutOptions ObjectWriter::put_options(const std::string& mime) const {

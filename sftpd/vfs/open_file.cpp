@@ -218,7 +218,7 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
   if (recoverable) recoverable_end_ = writer->file_offset() + written.row.size;
   content_.replace(writer.get(),
                    Stored{written.row.object, std::make_shared<const std::string>(written.key),
-                          written.row.size, 0, shared_hash(written.row.sha256)});
+                          written.row.size, 0, shared_checksums(written.row)});
   finished_.push_back(std::move(written));
   stream_ = nullptr;
 }

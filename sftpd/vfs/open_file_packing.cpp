@@ -172,10 +172,11 @@ void OpenFile::finish_packed() {
   WrittenObject written = packing.writer->finish(mime_);
   std::lock_guard lock(mutex_);
   const auto key = std::make_shared<const std::string>(written.key);
-  const auto sha256 = shared_hash(written.row.sha256);
+  const auto checksums = shared_checksums(written.row);
   for (const auto& place : packing.packed) {
-    content_.assign(place.file_offset, place.length,
-                    Stored{written.row.object, key, written.row.size, place.object_offset, sha256});
+    content_.assign(
+        place.file_offset, place.length,
+        Stored{written.row.object, key, written.row.size, place.object_offset, checksums});
   }
   finished_.push_back(std::move(written));
   packing.packed.clear();
@@ -210,7 +211,7 @@ void OpenFile::join_small_pieces() {
     std::lock_guard lock(mutex_);
     content_.assign(
         range.begin, range.end - range.begin,
-        Stored{written->row.object, key, written->row.size, 0, shared_hash(written->row.sha256)});
+        Stored{written->row.object, key, written->row.size, 0, shared_checksums(written->row)});
     finished_.push_back(std::move(*written));
   } catch (const std::exception& failure) {
     // The next commit tries again: this one is correct without it.

@@ -66,14 +66,14 @@ std::shared_ptr<ObjectCheck> Reader::check_of(ObjectChecks& checks, const Stored
   const auto known = std::find_if(checks_.begin(), checks_.end(), [&](const auto& check) {
     return check->object() == place.object;
   });
-  const bool begins = place.offset == 0 && place.sha256;
+  const bool begins = place.offset == 0 && place.checksums;
   if (known != checks_.end()) {
     if (!begins || !(*known)->over()) return *known;
     checks_.erase(known);
   }
   if (!begins) return nullptr;
-  checks_.push_back(
-      checks.begin({{place.object, *place.key, place.object_size}, *place.sha256, account, node}));
+  checks_.push_back(checks.begin(
+      {{place.object, *place.key, place.object_size}, *place.checksums, account, node}));
   if (checks_.size() > checks_max) checks_.pop_front();
   return checks_.back();
 }

@@ -30,6 +30,7 @@ TEST_F(VersionsRepository, OneWholeObject) {
   publication.sha256 = hash_of(1);
   publication.mime = "image/jpeg";
   publication.finished[0].sha256 = hash_of(1);
+  publication.finished[0].crc32c = 0xFFFF'FFFE;
   publication.attributes = {
       .mode = 0604, .uid = {}, .gid = {}, .atime = {}, .mtime = Time{microseconds{5}}};
   const auto result = publish(publication);
@@ -49,6 +50,8 @@ TEST_F(VersionsRepository, OneWholeObject) {
   EXPECT_EQ(slice.object, object);
   EXPECT_EQ(slice.key, "the/key");
   EXPECT_EQ(slice.object_size, 1000U);
+  EXPECT_EQ(slice.checksums.sha256, hash_of(1));
+  EXPECT_EQ(slice.checksums.crc32c, 0xFFFF'FFFE);
   EXPECT_EQ(state_of(object), "live");
   EXPECT_EQ(usage().used_bytes, 1000U);
   EXPECT_EQ(text("SELECT action || ' ' || user_id FROM audit_events"), "publish 1");
@@ -75,6 +78,7 @@ TEST_F(VersionsRepository, InlineBytesAndHolesAndSlicesComeBackInOrder) {
   EXPECT_EQ(std::get<std::string>(version.extents[0].source), std::string("a\0b", 3));
   EXPECT_EQ(std::get<ObjectSlice>(version.extents[1].source).offset, 7U);
   EXPECT_EQ(std::get<ObjectSlice>(version.extents[1].source).object_size, 57U);
+  EXPECT_EQ(std::get<ObjectSlice>(version.extents[1].source).checksums.crc32c, std::nullopt);
   EXPECT_EQ(std::get<std::string>(version.extents[2].source), all_bytes);
   EXPECT_EQ(version.extents[3].offset, 5'000'000'000U);
   EXPECT_EQ(std::get<std::string>(version.extents[3].source), "z");

@@ -174,10 +174,40 @@ TEST_F(ReadChecksTest, AFailedFetchIsNoVerdict) {
 
 TEST_F(ReadChecksTest, ContentInTheDatabaseAndContentWithoutAHashAreReadAsEver) {
   put("tiny", "tiny");
-  scratch.execute("UPDATE objects SET sha256 = NULL");
+  scratch.execute("UPDATE objects SET sha256 = NULL, crc32c = NULL");
   restart();
   EXPECT_EQ(read("tiny"), "tiny");
   EXPECT_EQ(read("photo"), noise(size));
+}
+
+TEST_F(ReadChecksTest, TheCheaperChecksumDecidesWhereItIsKnown) {
+  put("tiny", "tiny");
+  while (files->destage(std::chrono::seconds(0), 10) > 0) continue;
+  scratch.execute("UPDATE objects SET sha256 = sha256('')");
+  restart();
+  EXPECT_EQ(read("tiny"), "tiny") << "moved out of the database";
+  EXPECT_EQ(read("photo"), noise(size));
+  scratch.execute("UPDATE objects SET crc32c = (crc32c + 1) % 4294967296");
+  restart();
+  EXPECT_LT(read_until_failure(*open_reading("photo")), size);
+}
+
+TEST_F(ReadChecksTest, ObjectsWithoutItAreComparedByTheirHash) {
+  scratch.execute("UPDATE objects SET crc32c = NULL");
+  restart();
+  EXPECT_EQ(read("photo"), noise(size));
+  scratch.execute("UPDATE objects SET sha256 = sha256('')");
+  restart();
+  EXPECT_LT(read_until_failure(*open_reading("photo")), size);
+}
+
+TEST_F(ReadChecksTest, PartsOfALongerStreamHaveOneChecksum) {
+  const std::string film = noise(3 * options.part_size + 4321, 5);
+  put("film", film);
+  EXPECT_EQ(scratch.execute("SELECT count(*) FROM objects WHERE crc32c IS NOT NULL"), "2");
+  scratch.execute("UPDATE objects SET sha256 = sha256('')");
+  restart();
+  EXPECT_EQ(read("film"), film);
 }
 
 TEST_F(ReadChecksTest, CanBeTurnedOff) {
