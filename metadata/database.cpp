@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "metadata/database_pool.h"
+#include "metadata/names/node_cache.h"
+#include "metadata/names/server_presence.h"
 #include "metadata/transaction_pqxx.h"
 
 namespace metadata {
@@ -80,10 +82,24 @@ bool roll_back(Transaction::Inner& inner) {
   }
 }
 
+/// Whatever became of a transaction, what it touched is not known any more when it has ended.
+class ForgetTouched {
+ public:
+  ForgetTouched(NodeCache& cache, const Transaction::Inner& inner) : cache_(cache), inner_(inner) {}
+  ~ForgetTouched() { cache_.forget(inner_.touched); }
+  ForgetTouched(const ForgetTouched&) = delete;
+  ForgetTouched& operator=(const ForgetTouched&) = delete;
+
+ private:
+  NodeCache& cache_;
+  const Transaction::Inner& inner_;
+};
+
 /// One attempt. Returns a failure that is worth another; throws any other.
 std::optional<Failure> attempt(Session& session, const std::function<void(Transaction&)>& work,
-                               Durability durability, bool& usable) {
+                               Durability durability, bool& usable, NodeCache& cache) {
   Transaction::Inner inner(session);
+  const ForgetTouched forget(cache, inner);
   Transaction transaction(inner);
   std::exception_ptr thrown;
   try {
@@ -107,8 +123,10 @@ std::optional<Failure> attempt(Session& session, const std::function<void(Transa
 
 /// The same without BEGIN and COMMIT.
 std::optional<Failure> attempt_single(Session& session,
-                                      const std::function<void(Transaction&)>& work) {
+                                      const std::function<void(Transaction&)>& work,
+                                      NodeCache& cache) {
   Transaction::Inner inner(session);
+  const ForgetTouched forget(cache, inner);
   Transaction transaction(inner);
   try {
     work(transaction);
@@ -123,11 +141,18 @@ std::optional<Failure> attempt_single(Session& session,
 }  // namespace
 
 Database::Database(Options options, Observer* observer)
-    : pool_(std::make_unique<Pool>(std::move(options), observer)) {}
+    : pool_(std::make_unique<Pool>(std::move(options), observer)),
+      node_cache_(std::make_unique<NodeCache>()) {}
 
 Database::~Database() = default;
 
 Database::Load Database::load() const { return pool_->load(); }
+
+void Database::begin_serving() {
+  ServerPresence::Options options;
+  options.url = pool_->options().url;
+  presence_ = std::make_unique<ServerPresence>(std::move(options), *node_cache_, pool_->observer());
+}
 
 void Database::run(const std::function<void(Transaction&)>& work, Durability durability) {
   const auto give_up = steady_clock::now() + pool_->options().outage_max;
@@ -138,7 +163,7 @@ void Database::run(const std::function<void(Transaction&)>& work, Durability dur
       auto lease = pool_->acquire(give_up);
       bool usable = true;
       try {
-        failure = attempt(lease.session(), work, durability, usable);
+        failure = attempt(lease.session(), work, durability, usable, *node_cache_);
       } catch (...) {
         if (!usable) lease.lose("the connection broke in a transaction");
         throw;
@@ -159,7 +184,7 @@ void Database::run_single(const std::function<void(Transaction&)>& work, Effects
     {
       auto lease = pool_->acquire(give_up);
       const bool sent = effects == Effects::none || !lease.session().peer_is_gone();
-      failure = sent ? attempt_single(lease.session(), work) : hung_up();
+      failure = sent ? attempt_single(lease.session(), work, *node_cache_) : hung_up();
       if (!failure) return;
       if (failure->kind == Failure::Kind::lost) {
         lease.lose(failure->message);

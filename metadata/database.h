@@ -14,6 +14,9 @@
 
 namespace metadata {
 
+class NodeCache;
+class ServerPresence;
+
 /// Whether a COMMIT waits for the disk. `later` is for what a later durable commit covers anyway
 /// (the WAL is written in order): an entry whose content is only committed at CLOSE.
 enum class Durability { now, later };
@@ -46,6 +49,12 @@ class Database {
     int connections_max = 0;
   };
   Load load() const;
+
+  /// From now on this process serves clients: names that it read may be kept in memory while no
+  /// other server does. Waits until others know. Throws unavailable. Once.
+  void begin_serving();
+  /// Shared with all who use this database in this process.
+  NodeCache& node_cache() { return *node_cache_; }
 
   /// Runs `work(Transaction&)` in one READ COMMITTED transaction and commits it. Serialization
   /// failures, deadlocks and connections that were already dead are retried with a fresh
@@ -89,6 +98,8 @@ class Database {
 
   class Pool;
   std::unique_ptr<Pool> pool_;
+  std::unique_ptr<NodeCache> node_cache_;
+  std::unique_ptr<ServerPresence> presence_;  ///< null: does not serve
 };
 
 }  // namespace metadata

@@ -2,8 +2,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "metadata/failure.h"
+#include "metadata/names/touched_node.h"
 #include "metadata/parameter.h"
 #include "metadata/session.h"
 #include "metadata/statement.h"
@@ -31,9 +33,17 @@ struct Transaction::Inner {
     return guarded([&] { return work.exec(sql); });
   }
 
+  /// The node's row is not what it was, once this is committed.
+  void touch(AccountId account, NodeId node) { touched.push_back({account, node, {}}); }
+  /// The directory has an entry of this name now.
+  void touch(AccountId account, NodeId directory, const std::string& name) {
+    touched.push_back({account, directory, name});
+  }
+
   Session& session;
   pqxx::nontransaction work;  ///< BEGIN and COMMIT are Database's, to save round trips
   std::optional<Failure> failure;
+  std::vector<TouchedNode> touched;  ///< Database makes the cache forget them at the end
 
  private:
   template <class... Parameters>

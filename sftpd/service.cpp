@@ -183,6 +183,7 @@ int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks
   admin::Backends backends(std::move(backend_options));
   backends.migrated_database();
   if (hooks.before_start) hooks.before_start(backends);
+  backends.database().begin_serving();
   Service service(options, backends, counts);
   service.start();
   process::notify_ready();

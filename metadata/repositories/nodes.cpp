@@ -60,9 +60,16 @@ constexpr Statement update_node{
     "UPDATE nodes SET mode = coalesce($3, mode), uid = coalesce($4, uid), gid = coalesce($5, gid),"
     " atime = coalesce(shoebox_time($6), atime), mtime = coalesce(shoebox_time($7), mtime),"
     " ctime = clock_timestamp() WHERE account_id = $1 AND id = $2"};
-constexpr Statement rename_node{"nodes_rename", "SELECT shoebox_node_rename($1, $2, $3, $4)"};
-constexpr Statement replace_node{"nodes_replace", "SELECT shoebox_node_replace($1, $2, $3)"};
-constexpr Statement remove_node{"nodes_remove", "SELECT shoebox_node_remove($1, $2)"};
+// What the functions do to the directories that the entries leave has to be known too.
+#define PARENT_OF(node) \
+  "(SELECT n.parent_id FROM nodes n WHERE n.account_id = $1 AND n.id = " node ")"
+constexpr Statement rename_node{"nodes_rename",
+                                "SELECT " PARENT_OF("$2") ", shoebox_node_rename($1, $2, $3, $4)"};
+constexpr Statement replace_node{"nodes_replace", "SELECT " PARENT_OF("$2") ", " PARENT_OF(
+                                                      "$3") ", shoebox_node_replace($1, $2, $3)"};
+constexpr Statement remove_node{"nodes_remove",
+                                "SELECT " PARENT_OF("$2") ", shoebox_node_remove($1, $2)"};
+#undef PARENT_OF
 
 constexpr std::size_t names_max = 2048;
 constexpr std::uint32_t mode_mask = 07777;
@@ -160,9 +167,15 @@ std::vector<Node> Nodes::list(AccountId account, NodeId parent, const std::strin
 
 namespace {
 
+void touch_parent(Transaction::Inner& inner, AccountId account, const pqxx::field& parent) {
+  if (!parent.is_null()) inner.touch(account, NodeId{parent.as<std::int64_t>()});
+}
+
 Node insert_by(const Statement& statement, Transaction& transaction, AccountId account,
                const NewNode& node) {
   check_name(node.name);
+  transaction.inner().touch(account, node.parent);
+  transaction.inner().touch(account, node.parent, node.name);
   std::optional<std::string> link_target;
   if (node.kind == NodeKind::symlink) link_target = node.link_target;
   const auto rows = transaction.inner().run(statement, account, node.parent, node.name,
@@ -184,6 +197,7 @@ Node Nodes::insert_later(AccountId account, const NewNode& node) {
 bool Nodes::change(AccountId account, NodeId id, const NodeChanges& changes) {
   auto mode = changes.mode;
   if (mode) *mode &= mode_mask;
+  transaction_.inner().touch(account, id);
   return transaction_.inner()
              .run(update_node, account, id, mode, changes.uid, changes.gid, changes.atime,
                   changes.mtime)
@@ -192,16 +206,29 @@ bool Nodes::change(AccountId account, NodeId id, const NodeChanges& changes) {
 
 void Nodes::rename(AccountId account, NodeId id, NodeId new_parent, const std::string& new_name) {
   check_name(new_name);
-  transaction_.inner().run(rename_node, account, id, new_parent, new_name);
+  auto& inner = transaction_.inner();
+  inner.touch(account, id);
+  inner.touch(account, new_parent);
+  inner.touch(account, new_parent, new_name);
+  touch_parent(inner, account, inner.run(rename_node, account, id, new_parent, new_name)[0][0]);
 }
 
 NodeId Nodes::replace(AccountId account, NodeId source, NodeId target) {
-  const auto rows = transaction_.inner().run(replace_node, account, source, target);
-  return NodeId{rows[0][0].as<std::int64_t>()};
+  auto& inner = transaction_.inner();
+  inner.touch(account, source);
+  inner.touch(account, target);
+  const auto rows = inner.run(replace_node, account, source, target);
+  touch_parent(inner, account, rows[0][0]);
+  touch_parent(inner, account, rows[0][1]);
+  return NodeId{rows[0][2].as<std::int64_t>()};
 }
 
 bool Nodes::remove(AccountId account, NodeId id) {
-  return transaction_.inner().run(remove_node, account, id)[0][0].as<bool>();
+  auto& inner = transaction_.inner();
+  inner.touch(account, id);
+  const auto rows = inner.run(remove_node, account, id);
+  touch_parent(inner, account, rows[0][0]);
+  return rows[0][1].as<bool>();
 }
 
 std::vector<std::pair<std::string, std::string>> Nodes::explain_all(Transaction& transaction,

@@ -171,6 +171,7 @@ std::optional<PublishResult> Versions::publish(AccountId account, const Publicat
   const auto& attributes = publication.attributes;
   auto mode = attributes.mode;
   if (mode) *mode &= 07777U;
+  transaction_.inner().touch(account, publication.node);
   const auto rows = transaction_.inner().run(
       publish_version, account, publication.node, signed_size(publication.size),
       bytea_text(publication.sha256), publication.mime, array_of(extents.offsets),
@@ -180,6 +181,7 @@ std::optional<PublishResult> Versions::publish(AccountId account, const Publicat
       attributes.uid, attributes.gid, attributes.atime, attributes.mtime, publication.incomplete,
       publication.user, array_of(finished.crc32cs));
   if (rows[0][0].is_null()) return std::nullopt;
+  transaction_.inner().touch(account, NodeId{rows[0][0].as<std::int64_t>()});
   const PublishResult result{NodeId{rows[0][0].as<std::int64_t>()},
                              VersionId{rows[0][1].as<std::int64_t>()}};
   if (is_scattered(publication)) {

@@ -14,6 +14,12 @@ void DatabaseLog::transaction_retried(const std::string& reason) {
   debug("transaction retried", {{"reason", reason}});
 }
 
+void DatabaseLog::serving_alone(bool alone) {
+  info("names in memory",
+       {{"trusted", alone ? "yes" : "no"},
+        {"reason", alone ? "the only server" : "another server, or no database"}});
+}
+
 void DatabaseLog::migration_applied(const std::string& name) {
   info("migration applied", {{"name", name}});
 }

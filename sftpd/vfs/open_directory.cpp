@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "metadata/database.h"
+#include "metadata/names/cached_nodes.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/node_attributes.h"
 #include "sftpd/vfs/open_file.h"
@@ -33,9 +34,7 @@ std::vector<DirectoryEntry> OpenDirectory::next(int limit) {
   std::vector<metadata::Node> nodes;
   const std::uint64_t seen = files_.open_files().commits();
   try {
-    nodes = files_.database().query([&](metadata::Transaction& tx) {
-      return metadata::Nodes(tx).list(account_, directory_.id, after_, limit);
-    });
+    nodes = metadata::CachedNodes(files_.database()).list(account_, directory_.id, after_, limit);
   } catch (...) {
     throw as_vfs_error(std::current_exception());
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "metadata/names/cached_nodes.h"
 #include "sftpd/vfs/error.h"
 
 namespace sftpd::vfs {
@@ -130,9 +131,7 @@ Destination PathWalk::find(std::string_view path, LastLink last_link) const {
       }
     }
     const metadata::NodeId from = walk.trail.empty() ? root_ : walk.trail.back().id;
-    auto found = database_.query([&](metadata::Transaction& tx) {
-      return metadata::Nodes(tx).walk(account_, from, walk.run());
-    });
+    auto found = metadata::CachedNodes(database_).walk(account_, from, walk.run());
     if (found.empty()) throw Error(ErrorCode::not_found, "a directory vanished");
     if (walk.trail.empty()) walk.trail.push_back(found.front());
     for (std::size_t i = 1; i < found.size(); ++i) {

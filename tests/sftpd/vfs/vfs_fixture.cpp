@@ -1,5 +1,6 @@
 #include "tests/sftpd/vfs/vfs_fixture.h"
 
+#include "metadata/names/node_cache.h"
 #include "sftpd/vfs/path_walk.h"
 
 namespace sftpd::vfs {
@@ -25,6 +26,7 @@ VfsTest::VfsTest() : memory_store(small_parts()), store(memory_store) {
     return metadata::Users(tx).create(account, "anna", "");
   });
   identity = {user.account, user.id, user.name, 1000, 1000};
+  scratch.database().node_cache().trust_until(metadata::NodeCache::Clock::time_point::max());
   restart();
 }
 
