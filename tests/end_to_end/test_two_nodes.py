@@ -61,6 +61,25 @@ def test_what_one_commits_the_other_sees_at_once(nodes):
         assert not one.exists("/renamed")
 
 
+def test_the_first_one_forgets_what_it_remembers_before_the_second_one_begins(own_server):
+    transport, first = connected(own_server)
+    first.mkdir("/album")
+    first.put("/album/photo", b"one")
+    processes.wait_until(lambda: "names in memory trusted=yes" in own_server.logs()["shoebox"],
+                         "the only server trusts its memory", 30)
+    assert first.stat("/album/photo").size == 3 and not first.exists("/album/other")
+    with second_node(own_server) as second:
+        assert "names in memory trusted=no" in own_server.logs()["shoebox"]
+        second.rename("/album/photo", "/album/other")
+        assert not first.exists("/album/photo") and first.exists("/album/other")
+        second.put("/album/other", b"another")
+        assert first.stat("/album/other").size == 7
+        first.rename("/album", "/moved")
+        assert second.exists("/moved/other") and not second.exists("/album")
+    transport.close()
+    assert_clean(own_server)
+
+
 def test_directories_moved_on_one_are_moved_on_the_other(nodes):
     first, second = nodes
     first.mkdir("/a")

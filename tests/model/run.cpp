@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "metadata/names/node_cache.h"
 #include "metadata/repositories/accounts.h"
 #include "metadata/repositories/objects.h"
 #include "metadata/repositories/users.h"
@@ -20,7 +21,14 @@ constexpr int batch_max = 1000;
 }  // namespace
 
 Run::Run(storage::ObjectStore& store, storage::ObjectStore& clean_store, Options options)
-    : options_(options), random_(options.seed), store_(store), clean_store_(clean_store) {
+    : options_(options),
+      random_(options.seed),
+      store_(store),
+      clean_store_(clean_store),
+      witness_database_({.url = scratch_.url(),
+                         .connections_max = 2,
+                         .acquire_timeout = std::chrono::seconds(30),
+                         .outage_max = std::chrono::seconds(20)}) {
   letters_.resize(2 * size_max());
   for (auto& letter : letters_) letter = static_cast<char>('a' + (random_() >> 33) % 26);
   const auto user = scratch_.database().transact([](metadata::Transaction& tx) {
@@ -30,7 +38,7 @@ Run::Run(storage::ObjectStore& store, storage::ObjectStore& clean_store, Options
   identity_ = {user.account, user.id, user.name, 1000, 1000};
   FileSystem::Options plain;
   plain.commit_threads = 1;
-  witness_ = std::make_unique<FileSystem>(scratch_.database(), clean_store_, plain);
+  witness_ = std::make_unique<FileSystem>(witness_database_, clean_store_, plain);
   witness_tree_ = std::make_unique<Vfs>(*witness_, identity_);
   start();
 }
@@ -50,6 +58,9 @@ void Run::start() {
   options.commit_threads = 1 + static_cast<int>(below(4));
   options.parts_in_flight_max = 1 + static_cast<int>(below(4));
   options.interrupted_uploads = options_.interrupted;
+  auto& names = scratch_.database().node_cache();
+  names.distrust();
+  if (!one_in(3)) names.trust_until(metadata::NodeCache::Clock::time_point::max());
   files_ = std::make_unique<FileSystem>(scratch_.database(), store_, options);
   vfs_ = std::make_unique<Vfs>(*files_, identity_);
 }

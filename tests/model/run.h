@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "metadata/database.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/vfs.h"
 #include "storage/object_store.h"
@@ -94,6 +95,7 @@ class Run {
   storage::ObjectStore& clean_store_;
   tests::ScratchDatabase scratch_;
   sftpd::vfs::Identity identity_;
+  metadata::Database witness_database_;              ///< it remembers no names
   std::unique_ptr<sftpd::vfs::FileSystem> witness_;  ///< another process, without faults
   std::unique_ptr<sftpd::vfs::Vfs> witness_tree_;
   std::unique_ptr<sftpd::vfs::FileSystem> files_;

@@ -1,11 +1,14 @@
 """Programs that tests start: with a log file, on a free port, stopped by pid."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 TOOLS = pathlib.Path(os.environ.get("SHOEBOX_TOOLS", pathlib.Path.home() / ".cache/shoebox"))
@@ -15,10 +18,26 @@ class Failed(AssertionError):
     """A program ended otherwise than the test expects, with what it printed."""
 
 
+PORTS = range(20_000, 32_000)  # below those that outgoing connections get
+_locks = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody listens at, and that no other run of these tests takes meanwhile."""
+    folder = pathlib.Path(tempfile.gettempdir(), "shoebox-test-ports")
+    folder.mkdir(mode=0o777, exist_ok=True)
+    for port in random.sample(PORTS, 500):
+        lock = open(folder / str(port), "w", encoding="ascii")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            lock.close()
+            continue
+        _locks.append(lock)  # until this process ends
+        return port
+    raise Failed("no free port")
 
 
 def wait_until(condition, what, seconds=30.0, interval=0.05):

@@ -110,7 +110,9 @@ TEST_F(NodeCacheTest, IsBounded) {
   std::vector<Node> many;
   for (std::size_t i = 0; i <= NodeCache::entries_max; ++i) {
     many.push_back(node(static_cast<std::int64_t>(100 + i), root, "n" + std::to_string(i)));
-    if (i == 1000) EXPECT_TRUE(walk({})) << "used: it stays longer than those read before";
+    if (i == 1000) {
+      EXPECT_TRUE(walk({})) << "used: it stays longer than those read before";
+    }
     if (many.size() == 1000) know(std::exchange(many, {}));
   }
   know(many);
