@@ -61,6 +61,20 @@ std::optional<std::vector<Node>> NodeCache::walk(AccountId account, NodeId start
   const auto now = Clock::now();
   std::lock_guard lock(mutex_);
   if (!trusted(now)) return {};
+  auto found = walk_locked(account, start, names, now);
+  ++(found ? hits_ : misses_);
+  return found;
+}
+
+NodeCache::Counts NodeCache::counts() {
+  const auto now = Clock::now();
+  std::lock_guard lock(mutex_);
+  return {trusted(now), entries_.size(), hits_, misses_};
+}
+
+std::optional<std::vector<Node>> NodeCache::walk_locked(AccountId account, NodeId start,
+                                                        const std::vector<std::string>& names,
+                                                        Clock::time_point now) {
   const auto begin = by_id_.find({account, start});
   const Entry* entry = begin == by_id_.end() ? nullptr : look_up(begin->second, now);
   if (!entry) return {};

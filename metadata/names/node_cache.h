@@ -57,6 +57,14 @@ class NodeCache {
   /// This process changed these, or may have.
   void forget(std::span<const TouchedNode> touched);
 
+  struct Counts {
+    bool trusted = false;
+    std::size_t names = 0;
+    std::uint64_t hits = 0;    ///< walks that it answered
+    std::uint64_t misses = 0;  ///< others, while it was trusted
+  };
+  Counts counts();
+
   /// A file had to be read from the database. How many of the names behind it are worth reading
   /// too: many, where its directory is being asked for name after name; else 0.
   int worth_reading_behind(AccountId account, const Node& node);
@@ -97,6 +105,9 @@ class NodeCache {
 
   bool trusted(Clock::time_point now) const { return now < trusted_until_; }
   const Entry* look_up(Entries::iterator entry, Clock::time_point now);
+  std::optional<std::vector<Node>> walk_locked(AccountId account, NodeId start,
+                                               const std::vector<std::string>& names,
+                                               Clock::time_point now);
   void put(Entry entry);
   void erase(Entries::iterator entry);
   std::uint64_t& changes_of(AccountId account);
@@ -108,6 +119,8 @@ class NodeCache {
   std::unordered_map<Identity, Entries::iterator, Hash> by_id_;
   std::array<std::uint64_t, shares> changes_{};  ///< counted for some accounts together
   std::array<Run, shares> runs_{};
+  std::uint64_t hits_ = 0;
+  std::uint64_t misses_ = 0;
 };
 
 }  // namespace metadata

@@ -48,6 +48,8 @@ void DatabaseCounts::transaction_retried(const std::string& reason) {
   next_.transaction_retried(reason);
 }
 
+void DatabaseCounts::serving_alone(bool alone) { next_.serving_alone(alone); }
+
 void DatabaseCounts::migration_applied(const std::string& name) { next_.migration_applied(name); }
 
 }  // namespace sftpd::metrics

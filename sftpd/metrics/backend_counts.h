@@ -63,6 +63,7 @@ class DatabaseCounts final : public metadata::Observer {
   void database_connected() override;
   void database_lost(const std::string& reason) override;
   void transaction_retried(const std::string& reason) override;
+  void serving_alone(bool alone) override;
   void migration_applied(const std::string& name) override;
 
   Counter connected;

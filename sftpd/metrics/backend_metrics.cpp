@@ -1,4 +1,5 @@
 #include "metadata/database.h"
+#include "metadata/names/node_cache.h"
 #include "sftpd/metrics/table.h"
 
 namespace sftpd::metrics {
@@ -24,6 +25,10 @@ void read_by_operation(const Sources& from, Samples& to) {
   for (std::size_t i = 0; i < operations; ++i) {
     to.add(from.store.of(i).*member, {{"operation", StoreCounts::operation_names[i]}});
   }
+}
+
+metadata::NodeCache::Counts names(const Sources& from) {
+  return from.files.database().node_cache().counts();
 }
 
 storage::s3::S3ObjectStore::Load load(const Sources& from) {
@@ -67,6 +72,15 @@ constexpr Metric table[] = {
     {"shoebox_database_retries_total", Counter,
      "Transactions that were repeated, after a conflict or a broken connection.",
      [](const Sources& from, Samples& to) { to.add(from.database.retried); }},
+
+    {"shoebox_names_trusted", Gauge, "1 while names are looked up in memory first.",
+     [](const Sources& from, Samples& to) { to.add(names(from).trusted ? 1 : 0); }},
+    {"shoebox_names_remembered", Gauge, "Names in memory.",
+     [](const Sources& from, Samples& to) { to.add(names(from).names); }},
+    {"shoebox_names_hits_total", Counter, "Paths that were followed without the database.",
+     [](const Sources& from, Samples& to) { to.add(names(from).hits); }},
+    {"shoebox_names_misses_total", Counter, "Others, while names were looked up in memory.",
+     [](const Sources& from, Samples& to) { to.add(names(from).misses); }},
 };
 
 }  // namespace

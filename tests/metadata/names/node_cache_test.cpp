@@ -58,6 +58,23 @@ TEST_F(NodeCacheTest, FollowsNamesThatWereRead) {
   EXPECT_FALSE(walk({"photos"}, AccountId{2}));
 }
 
+TEST_F(NodeCacheTest, Counts) {
+  know({top, photos});
+  walk({"photos"});
+  walk({"photos", "x"});
+  auto counts = cache.counts();
+  EXPECT_TRUE(counts.trusted);
+  EXPECT_EQ(counts.names, 2U);
+  EXPECT_EQ(counts.hits, 1U);
+  EXPECT_EQ(counts.misses, 1U);
+  cache.distrust();
+  walk({"photos"});
+  counts = cache.counts();
+  EXPECT_FALSE(counts.trusted);
+  EXPECT_EQ(counts.names, 0U);
+  EXPECT_EQ(counts.misses, 1U) << "not asked";
+}
+
 TEST_F(NodeCacheTest, KnowsWhatIsMissing) {
   const Names names{"photos", "dog.jpg", "x"};
   cache.remember_walk(account, cache.begin_reading(account), names, {top, photos});

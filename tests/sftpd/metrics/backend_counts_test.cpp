@@ -16,6 +16,7 @@ struct Next final : storage::Observer, metadata::Observer {
   void database_connected() override { heard += "connected "; }
   void database_lost(const std::string& reason) override { heard += "lost:" + reason + " "; }
   void transaction_retried(const std::string& reason) override { heard += "again:" + reason + " "; }
+  void serving_alone(bool alone) override { heard += alone ? "alone " : "together "; }
   void migration_applied(const std::string& name) override { heard += "migrated:" + name; }
   int finished = 0;
   int retried = 0;
@@ -61,8 +62,10 @@ TEST(DatabaseCounts, CountsAndPassesOn) {
   counts.database_connected();
   counts.database_lost("a");
   counts.transaction_retried("b");
+  counts.serving_alone(true);
+  counts.serving_alone(false);
   counts.migration_applied("c");
-  EXPECT_EQ(next.heard, "connected lost:a again:b migrated:c");
+  EXPECT_EQ(next.heard, "connected lost:a again:b alone together migrated:c");
   EXPECT_EQ(counts.connected.value(), 1U);
   EXPECT_EQ(counts.lost.value(), 1U);
   EXPECT_EQ(counts.retried.value(), 1U);
