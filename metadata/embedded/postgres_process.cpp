@@ -9,8 +9,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <stop_token>
+#include <thread>
 #include <utility>
 
 #include "metadata/database.h"
@@ -25,6 +29,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr off_t log_size_max = 10 << 20;
+constexpr std::chrono::milliseconds watch_interval{250};
+constexpr std::chrono::milliseconds failure_interval{5'000};
 
 /// A descriptor that closes itself and is not inherited.
 class Descriptor {
@@ -85,10 +91,16 @@ void create_database(const std::string& socket_directory) {
   options.url = url_of(socket_directory, "postgres");
   options.connections_max = 1;
   Database database(options);
-  database.query([](Transaction& tx) {
-    if (tx.inner().run(database_exists).empty()) tx.inner().script("CREATE DATABASE shoebox");
-    return true;
-  });
+  const auto exists = [&] {
+    return database.query([](Transaction& tx) { return !tx.inner().run(database_exists).empty(); });
+  };
+  if (exists()) return;
+  try {
+    database.query(
+        [](Transaction& tx) { return tx.inner().script("CREATE DATABASE shoebox").empty(); });
+  } catch (const Error&) {
+    if (!exists()) throw;  // Another process was faster.
+  }
 }
 
 /// After that: PostgreSQL itself deals with a pid file whose process is dead, but not with one
@@ -127,6 +139,8 @@ class EmbeddedPostgres::Server {
 
   bool take_lock();
   bool use_foreign_server();
+  void watch(const std::stop_token& stop);
+  bool start_again() noexcept;
   void start_own_server();
   void make_directory(const Identity& identity);
   void make_cluster(const PostgresBinaries& binaries, const Identity& identity) const;
@@ -142,6 +156,8 @@ class EmbeddedPostgres::Server {
   std::string socket_directory_;
   Identity identity_;
   ServerProcess process_;
+  std::jthread
+      watcher_;  ///< while it runs, it alone uses what stands above, but for url() and pid()
 };
 
 void EmbeddedPostgres::Server::start() {
@@ -157,12 +173,37 @@ void EmbeddedPostgres::Server::start() {
     throw Error(ErrorCode::unavailable, "another process holds " + options_.directory +
                                             ", but its PostgreSQL does not answer");
   }
-  if (foreign) return;
   try {
-    start_own_server();
+    if (!foreign) start_own_server();
+    create_database(socket_directory_);
   } catch (...) {
     stop();
     throw;
+  }
+  watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+}
+
+/// Starts the server again when it has died, and becomes its owner when the owner has gone: those
+/// who use it only wait for it meanwhile.
+void EmbeddedPostgres::Server::watch(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    const bool ours = lock_.get() >= 0 || take_lock();
+    const bool failed = ours && !is_running() && !start_again();
+    stopped.wait_for(lock, stop, failed ? failure_interval : watch_interval, [] { return false; });
+  }
+}
+
+bool EmbeddedPostgres::Server::start_again() noexcept {
+  try {
+    process_.stop();  // It has ended: this makes room for the next one.
+    start_own_server();
+    return true;
+  } catch (const std::exception&) {
+    process_.stop();  // Its log says why.
+    return false;
   }
 }
 
@@ -203,7 +244,6 @@ void EmbeddedPostgres::Server::start_own_server() {
   write_settings(identity_);
   run(binaries, identity_);
   wait_until_ready();
-  create_database(socket_directory_);
 }
 
 /// The directory stays ours; its user may only pass through to data/ and socket/.
@@ -294,6 +334,7 @@ void EmbeddedPostgres::Server::wait_until_ready() {
 }
 
 void EmbeddedPostgres::Server::stop() {
+  watcher_ = {};
   process_.stop();
   if (lock_.get() < 0) return;
   remove_socket_directory(options_.directory, identity_);

@@ -31,8 +31,9 @@ class EmbeddedPostgres {
 
   /// Makes the cluster if there is none, starts the server and waits until it answers. A server
   /// that a killed process left behind is stopped first. If another living process runs the server
-  /// of this directory, we use that one, and stop() leaves it alone. Throws metadata::Error:
-  /// invalid with what to do about it, or unavailable.
+  /// of this directory, we use that one, and stop() leaves it alone; when that process ends, we
+  /// start it. A server that dies is started again. Throws metadata::Error: invalid with what to do
+  /// about it, or unavailable.
   void start();
 
   /// libpq's connection string of the database; valid after start(). Holds no secret.

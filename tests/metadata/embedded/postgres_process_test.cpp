@@ -134,14 +134,14 @@ TEST(EmbeddedPostgres, ATerminalsCtrlCDoesNotReachIt) {
   EXPECT_NE(getpgid(postgres.pid()), getpgrp());
 }
 
-TEST(EmbeddedPostgres, AKilledServerStartsAgainWithItsData) {
+TEST(EmbeddedPostgres, AKilledServerIsStartedAgainWithItsData) {
   TemporaryDirectory directory;
   EmbeddedPostgres postgres(in(directory.path()));
   postgres.start();
   ask(postgres.url(), "CREATE TABLE t AS SELECT 42 AS answer");
-  kill(postgres.pid(), SIGKILL);
-  while (postgres.is_running()) std::this_thread::yield();
-  postgres.start();
+  const int first = postgres.pid();
+  kill(first, SIGKILL);
+  while (postgres.pid() == first || postgres.pid() == 0) std::this_thread::yield();
   EXPECT_EQ(ask(postgres.url(), "SELECT answer FROM t"), "42");
 }
 
@@ -194,6 +194,36 @@ TEST(EmbeddedPostgres, AServerOfALivingProcessIsSharedAndLeftAlone) {
     guest.stop();
   }
   EXPECT_EQ(kill(holder.server(), 0), 0);
+}
+
+TEST(EmbeddedPostgres, WhoSharedAServerGoesOnWhenItsOwnerHasGone) {
+  TemporaryDirectory directory;
+  Holder holder(directory.path());
+  EmbeddedPostgres guest(in(directory.path()));
+  guest.start();
+  Database database({.url = guest.url()});
+  const auto answer = [&] {
+    constexpr Statement one{"test_one", "SELECT 1"};
+    return database.query([&](Transaction& tx) { return tx.inner().run(one)[0][0].as<int>(); });
+  };
+  EXPECT_EQ(answer(), 1);
+  holder.kill_now();
+  EXPECT_EQ(answer(), 1) << "it waited for the new one";
+  EXPECT_NE(guest.pid(), 0);
+  EXPECT_NE(guest.pid(), holder.server());
+}
+
+TEST(EmbeddedPostgres, TwoThatBeginAtOnceShareOne) {
+  TemporaryDirectory directory;
+  EmbeddedPostgres one(in(directory.path()));
+  EmbeddedPostgres other(in(directory.path()));
+  {
+    const std::jthread beside([&] { other.start(); });
+    one.start();
+  }
+  EXPECT_EQ(ask(one.url(), "SELECT 1"), "1");
+  EXPECT_EQ(ask(other.url(), "SELECT 1"), "1");
+  EXPECT_TRUE((one.pid() == 0) != (other.pid() == 0));
 }
 
 TEST(EmbeddedPostgres, APidFileThatNamesAStrangerIsNoObstacle) {
