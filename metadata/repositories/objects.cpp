@@ -8,7 +8,9 @@
 namespace metadata {
 namespace {
 
-#define OBJECT_COLUMNS "o.account_id, o.id, o.key, o.state, o.size, o.etag, o.upload, o.sha256"
+#define OBJECT_COLUMNS                                                      \
+  "o.account_id, o.id, o.key, o.state, o.size, o.etag, o.upload, o.sha256," \
+  " o.damaged_at IS NOT NULL"
 
 constexpr Statement insert_objects{
     "objects_reserve",
@@ -41,6 +43,8 @@ constexpr Statement mark_damaged_object{
     "objects_mark_damaged",
     "UPDATE objects SET damaged_at = now()"
     " WHERE account_id = $1 AND id = $2 AND damaged_at IS NULL"};
+constexpr Statement mark_sound_object{
+    "objects_mark_sound", "UPDATE objects SET damaged_at = NULL WHERE account_id = $1 AND id = $2"};
 // Indexes objects_dead, objects_staging, objects_reaping, objects_gone.
 constexpr Statement claim_objects{
     "objects_claim", "SELECT " OBJECT_COLUMNS " FROM shoebox_claim_for_deletion($1, $2, $3) o"};
@@ -73,7 +77,8 @@ ObjectRow object_of(const pqxx::row& row) {
           .size = row[4].as<std::uint64_t>(),
           .etag = row[5].as<std::string>(),
           .upload = row[6].as<std::string>(),
-          .sha256 = sha256_of(row[7])};
+          .sha256 = sha256_of(row[7]),
+          .damaged = row[8].as<bool>()};
 }
 
 std::vector<ObjectRow> all_objects(const pqxx::result& rows) {
@@ -132,6 +137,10 @@ std::optional<ObjectRow> Objects::find_duplicate(AccountId account, const Sha256
 
 void Objects::mark_damaged(AccountId account, ObjectId id) {
   transaction_.inner().run(mark_damaged_object, account, id);
+}
+
+void Objects::mark_sound(AccountId account, ObjectId id) {
+  transaction_.inner().run(mark_sound_object, account, id);
 }
 
 std::vector<ObjectRow> Objects::claim_for_deletion(std::chrono::seconds keep_dead,

@@ -22,6 +22,7 @@ struct ObjectRow {
   std::string etag;
   std::string upload;  ///< the store's multipart upload id, while there is one
   std::optional<Sha256> sha256;
+  bool damaged = false;  ///< somebody read other bytes than those of its checksum
 };
 
 /// Rows of `objects`: each is committed before the first byte of its object is sent. All times are
@@ -45,6 +46,8 @@ class Objects {
 
   /// Its bytes in the store are not those of its checksum: find_duplicate() passes it over.
   void mark_damaged(AccountId account, ObjectId id);
+  /// They are again: it was restored.
+  void mark_sound(AccountId account, ObjectId id);
 
   /// A live object of this account with the same content, not known to be damaged.
   std::optional<ObjectRow> find_duplicate(AccountId account, const Sha256& sha256,

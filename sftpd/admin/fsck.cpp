@@ -77,7 +77,8 @@ void print_summary(const Report& report) {
 Report scan(Context& context, const Arguments& arguments, std::vector<storage::ObjectKey>& old) {
   Report report([](const std::string& line) { fmt::print("{}\n", line); });
   fsck::check_rows(context.database(), report);
-  fsck::check_objects(context.database(), context.store(), arguments.checksum, report);
+  fsck::check_objects(context.database(), context.store(),
+                      {.read_contents = arguments.checksum, .repair = arguments.repair}, report);
   old = fsck::find_unknown(context.database(), context.store(), context.options().key_prefix,
                            std::chrono::days{arguments.delete_unknown_days}, report);
   return report;
@@ -98,7 +99,8 @@ Action declare_fsck(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_flag("--checksum", arguments->checksum, "Also read every object and verify its SHA-256");
   app.add_flag("--repair", arguments->repair,
-               "Put right what can be computed, and collect what is waiting, before checking");
+               "Put right what can be computed, and collect what is waiting, before checking; with "
+               "--checksum also remember what is damaged, or is no longer");
   app.add_option("--delete-unknown", arguments->delete_unknown_days,
                  "Delete unknown objects that are older than so many days")
       ->check(CLI::Range(1, 36'500));

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <openssl/evp.h>
 
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "metadata/repositories/consistency.h"
 #include "metadata/repositories/objects.h"
+#include "sftpd/vfs/hash.h"
 
 namespace sftpd::admin::fsck {
 namespace {
@@ -50,9 +49,9 @@ bool still_live(metadata::Database& database, const ObjectRow& row) {
 /// One scan of all objects.
 class ObjectCheck {
  public:
-  ObjectCheck(metadata::Database& database, storage::ObjectStore& store, bool read_contents,
+  ObjectCheck(metadata::Database& database, storage::ObjectStore& store, ObjectQuestions questions,
               Report& report)
-      : database_(database), store_(store), read_contents_(read_contents), report_(report) {}
+      : database_(database), store_(store), questions_(questions), report_(report) {}
 
   void check(const std::vector<ObjectRow>& rows) {
     std::vector<ObjectRow> live;
@@ -89,22 +88,30 @@ class ObjectCheck {
       return add(Kind::object_size, row,
                  fmt::format("has {} bytes instead of {}", info->size_bytes, row.size));
     }
-    if (!read_contents_ || !row.sha256) return;
-    if (hash_of(row) != *row.sha256) add(Kind::object_damaged, row, "does not have its checksum");
+    if (questions_.read_contents && row.sha256) return check_content(row);
+    if (row.damaged) {
+      add(Kind::object_damaged, row, "was damaged when it was read; --checksum reads it again");
+    }
+  }
+
+  void check_content(const ObjectRow& row) {
+    const bool damaged = hash_of(row) != *row.sha256;
+    if (damaged) add(Kind::object_damaged, row, "does not have its checksum");
+    if (!questions_.repair || damaged == row.damaged) return;
+    database_.transact([&](Transaction& tx) {
+      Objects objects(tx);
+      damaged ? objects.mark_damaged(row.account, row.id) : objects.mark_sound(row.account, row.id);
+    });
   }
 
   metadata::Sha256 hash_of(const ObjectRow& row) {
     constexpr std::uint64_t block_size = 8U << 20;
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                          EVP_MD_CTX_free);
-    EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+    vfs::Sha256Hasher hasher;
     for (std::uint64_t offset = 0; offset < row.size; offset += block_size) {
       const auto bytes = store_.get({row.key}, {offset, block_size}).get();
-      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size());
+      hasher.add(bytes.bytes());
     }
-    metadata::Sha256 hash{};
-    EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(hash.data()), nullptr);
-    return hash;
+    return hasher.finish();
   }
 
   void add(Kind kind, const ObjectRow& row, const std::string& what) {
@@ -121,7 +128,7 @@ class ObjectCheck {
 
   metadata::Database& database_;
   storage::ObjectStore& store_;
-  const bool read_contents_;
+  const ObjectQuestions questions_;
   Report& report_;
 };
 
@@ -136,9 +143,9 @@ void check_rows(metadata::Database& database, Report& report) {
   }
 }
 
-void check_objects(metadata::Database& database, storage::ObjectStore& store, bool read_contents,
-                   Report& report) {
-  ObjectCheck check(database, store, read_contents, report);
+void check_objects(metadata::Database& database, storage::ObjectStore& store,
+                   ObjectQuestions questions, Report& report) {
+  ObjectCheck check(database, store, questions, report);
   metadata::AccountId account;
   metadata::ObjectId object;
   while (true) {

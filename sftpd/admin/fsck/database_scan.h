@@ -10,9 +10,14 @@ namespace sftpd::admin::fsck {
 void check_rows(metadata::Database& database, Report& report);
 
 /// Asks the store for every live object: is it there, with the right size; with `read_contents`
-/// also whether its bytes have the checksum that was noted. Objects that are being uploaded or are
-/// to be deleted count as waiting when their process is gone.
-void check_objects(metadata::Database& database, storage::ObjectStore& store, bool read_contents,
-                   Report& report);
+/// also whether its bytes have the checksum that was noted, which `repair` remembers; without, what
+/// a reader found damaged is reported. Objects that are being uploaded or are to be deleted count
+/// as waiting when their process is gone.
+struct ObjectQuestions {
+  bool read_contents = false;
+  bool repair = false;
+};
+void check_objects(metadata::Database& database, storage::ObjectStore& store,
+                   ObjectQuestions questions, Report& report);
 
 }  // namespace sftpd::admin::fsck

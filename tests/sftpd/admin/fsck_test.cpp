@@ -59,11 +59,11 @@ class Fsck : public testing::Test {
     scratch_.execute("UPDATE objects SET sha256 = '\\x" + hash_hex + "'");
   }
 
-  Report check(bool read_contents = false) {
+  Report check(bool read_contents = false, bool repair = false) {
     lines_.clear();
     Report report([this](const std::string& line) { lines_.push_back(line); });
     check_rows(database(), report);
-    check_objects(database(), failing_, read_contents, report);
+    check_objects(database(), failing_, {.read_contents = read_contents, .repair = repair}, report);
     find_unknown(database(), failing_, "", std::chrono::seconds(0), report);
     return report;
   }
@@ -101,6 +101,19 @@ TEST_F(Fsck, WrongSizesAndContentsAreFound) {
   EXPECT_EQ(without.count(Kind::object_size), 1U);
   EXPECT_EQ(without.count(Kind::object_damaged), 0U);
   EXPECT_EQ(check(true).count(Kind::object_damaged), 1U);
+}
+
+TEST_F(Fsck, WhatAReaderFoundDamagedIsReportedUntilItIsRestored) {
+  make_file("a", "v1/aa/1");
+  scratch_.execute("UPDATE objects SET damaged_at = now()");
+  EXPECT_EQ(check(false).count(Kind::object_damaged), 1U);
+  EXPECT_EQ(check(true).count(Kind::object_damaged), 0U) << "its bytes are right";
+  EXPECT_EQ(check(false).count(Kind::object_damaged), 1U) << "nothing was to be repaired";
+  check(true, true);
+  EXPECT_EQ(check(false).count(Kind::object_damaged), 0U);
+  put("v1/aa/1", "jello");
+  EXPECT_EQ(check(true, true).count(Kind::object_damaged), 1U);
+  EXPECT_EQ(check(false).count(Kind::object_damaged), 1U);
 }
 
 TEST_F(Fsck, UnknownObjectsAreReportedAndLeftAlone) {
