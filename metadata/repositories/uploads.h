@@ -21,6 +21,9 @@ struct UploadRow {
   std::string key;
   std::string upload;             ///< the store's id
   std::uint64_t file_offset = 0;  ///< where the object's first byte lies in the file
+  std::optional<VersionId> base;  ///< the file's version when it began
+  /// The same for all objects that one open file wrote, one behind the other.
+  std::int64_t chain = 0;
 };
 
 /// Rows of `uploads`: what is needed to keep the received prefix after kill -9.
@@ -28,14 +31,15 @@ class Uploads {
  public:
   explicit Uploads(Transaction& transaction) : transaction_(transaction) {}
 
-  /// Also notes the upload id on the object. Leased together with the object.
+  /// Also notes the upload id on the object, and which version the file has. Leased together with
+  /// the object.
   void begin(AccountId account, ObjectId object, NodeId node, UserId user,
-             const std::string& upload, std::uint64_t file_offset);
+             const std::string& upload, std::uint64_t file_offset, std::int64_t chain);
   /// The upload ended, one way or the other.
   void end(AccountId account, ObjectId object);
 
   /// Uploads whose object's lease ended: their process is gone. Takes the lease over for `lease`,
-  /// so that of several processes only one finishes each.
+  /// so that of several processes only one finishes each. What began last comes first.
   std::vector<UploadRow> claim_interrupted(std::chrono::seconds lease, int limit);
 
  private:

@@ -1,7 +1,6 @@
 // After a crash: what a killed process received becomes the file, or goes.
 
 #include <algorithm>
-#include <map>
 
 #include "metadata/database.h"
 #include "metadata/repositories/nodes.h"
@@ -68,21 +67,21 @@ metadata::Extent slice_of(metadata::ObjectId object, std::uint64_t size, std::ui
   return {at, size, metadata::ObjectSlice{object, {}, 0, size}};
 }
 
-/// Puts the runs behind what the file had before them. Not if it has become another one.
+/// Puts the runs behind what the file had before them. Not if it has other content by now.
 bool publish(FileSystem& files, metadata::AccountId account, const std::vector<Received>& runs) {
   return files.database().transact([&](metadata::Transaction& tx) {
     const auto& first = runs.front().upload;
     const auto node = metadata::Nodes(tx).find(account, first.node);
+    if (!node || node->version != first.base) return false;
     metadata::Publication publication;
     publication.node = first.node;
     publication.user = first.user;
     publication.incomplete = true;
-    if (first.file_offset > 0 && node && node->version) {
+    if (first.file_offset > 0) {
+      if (!node->version) return false;
       const auto base = metadata::Versions(tx).load(account, *node->version);
       if (!base || base->size != first.file_offset) return false;
       publication.extents = base->extents;
-    } else if (first.file_offset > 0) {
-      return false;
     }
     publication.size = first.file_offset;
     for (const auto& run : runs) {
@@ -94,6 +93,10 @@ bool publish(FileSystem& files, metadata::AccountId account, const std::vector<R
     for (const auto& run : runs) metadata::Uploads(tx).end(account, run.object.object);
     return true;
   });
+}
+
+bool belong_together(const metadata::UploadRow& a, const metadata::UploadRow& b) {
+  return a.account == b.account && a.node == b.node && a.chain == b.chain && a.base == b.base;
 }
 
 void finish_file(FileSystem& files, const std::vector<metadata::UploadRow>& uploads) {
@@ -123,15 +126,23 @@ int FileSystem::finish_interrupted_uploads() {
   const auto claimed = database_.transact([&](metadata::Transaction& tx) {
     return metadata::Uploads(tx).claim_interrupted(options_.object_lease, batch);
   });
-  std::map<std::pair<metadata::AccountId, metadata::NodeId>, std::vector<metadata::UploadRow>>
-      by_file;
+  // What one open file wrote is published together; what began last has its turn first, and after
+  // it the others find other content than they began with.
+  std::vector<std::vector<metadata::UploadRow>> chains;
   for (const auto& upload : claimed) {
     // Our own, whose lease ended because the database was away: it goes on.
     if (objects_->holds(upload.account, upload.object)) continue;
-    by_file[{upload.account, upload.node}].push_back(upload);
+    const auto same = std::find_if(chains.begin(), chains.end(), [&](const auto& chain) {
+      return belong_together(chain.front(), upload);
+    });
+    if (same != chains.end()) {
+      same->push_back(upload);
+    } else {
+      chains.push_back({upload});
+    }
   }
   int finished = 0;
-  for (const auto& [file, uploads] : by_file) {
+  for (const auto& uploads : chains) {
     finish_file(*this, uploads);
     finished += static_cast<int>(uploads.size());
   }

@@ -50,15 +50,20 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   /// Whether what was sent can become the file after a crash: only if all before `file_offset` can.
   enum class Recovery { possible, impossible };
 
-  /// `file_offset` is where the object's first byte lies in the file.
+  /// `file_offset` is where the object's first byte lies in the file; `chain` what the objects of
+  /// one open file have in common (metadata::UploadRow).
   ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
-               metadata::UserId user, std::uint64_t file_offset, Recovery recovery);
+               metadata::UserId user, std::uint64_t file_offset, Recovery recovery,
+               std::int64_t chain = 0);
   ~ObjectWriter();
 
   std::uint64_t file_offset() const { return file_offset_; }
   Recovery recovery() const { return recovery_; }
   /// Where the contiguous bytes received so far end, in the file.
   std::uint64_t end() const;
+
+  /// What was sent is not to be found after a crash any more. Waits for the database.
+  void end_recovery();
 
   /// Whether bytes at this place of the file may be written to it: not behind what was sent
   /// already, not too far ahead.
@@ -114,6 +119,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   void ship_queued() noexcept;
   void send(std::shared_ptr<Shipment> shipment);
   void add_to_checksums(std::span<const std::byte> bytes);
+  void note_upload();
   void part_done(Shipment& shipment, storage::Future<storage::ETag> answer);
   void fail(std::exception_ptr failure);
   void discard_when_idle() noexcept;
@@ -132,7 +138,10 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   const metadata::NodeId node_;
   const metadata::UserId user_;
   const std::uint64_t file_offset_;
-  const Recovery recovery_;
+  const std::int64_t chain_;
+  std::atomic<Recovery> recovery_;
+  std::mutex row_mutex_;  ///< held while the row of `uploads` comes or goes
+  bool upload_row_ = false;
   MemoryPool::Share share_;
 
   mutable std::mutex window_mutex_;  ///< taken before mutex_ where both are

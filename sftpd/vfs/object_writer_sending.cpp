@@ -109,21 +109,38 @@ void ObjectWriter::send(std::shared_ptr<Shipment> shipment) {
   const storage::ObjectKey key{object_->key};
   if (!upload_) {
     upload_ = files_.store().create_upload(key, put_options({})).get();
-    files_.database().transact(
-        [&](metadata::Transaction& tx) {
-          if (recovery_ == Recovery::possible) {
-            metadata::Uploads(tx).begin(account_, object_->id, node_, user_, upload_->text,
-                                        file_offset_);
-          } else {
-            metadata::Objects(tx).set_upload(account_, object_->id, upload_->text);
-          }
-        },
-        metadata::Durability::later);
+    note_upload();
   }
   auto answer = files_.store().upload_part(
       key, *upload_, {shipment->number, shipment->offset},
       storage::Payload(std::shared_ptr<const void>(shipment, shipment.get()), shipment->bytes()));
   answer.on_ready([shipment, answer]() mutable { shipment->writer->part_done(*shipment, answer); });
+}
+
+void ObjectWriter::note_upload() {
+  std::lock_guard lock(row_mutex_);
+  const bool recoverable = recovery_ == Recovery::possible;
+  files_.database().transact(
+      [&](metadata::Transaction& tx) {
+        if (recoverable) {
+          metadata::Uploads(tx).begin(account_, object_->id, node_, user_, upload_->text,
+                                      file_offset_, chain_);
+        } else {
+          metadata::Objects(tx).set_upload(account_, object_->id, upload_->text);
+        }
+      },
+      metadata::Durability::later);
+  upload_row_ = recoverable;
+}
+
+void ObjectWriter::end_recovery() {
+  std::lock_guard lock(row_mutex_);
+  recovery_ = Recovery::impossible;
+  if (!upload_row_) return;
+  files_.database().transact(
+      [&](metadata::Transaction& tx) { metadata::Uploads(tx).end(account_, object_->id); },
+      metadata::Durability::later);
+  upload_row_ = false;
 }
 
 void ObjectWriter::part_done(Shipment& shipment, storage::Future<storage::ETag> answer) {
@@ -229,10 +246,8 @@ WrittenObject ObjectWriter::complete(const std::string& mime) {
                         .complete_upload(storage::ObjectKey{object_->key}, *upload_, done_,
                                          std::to_string(object_->id.value))
                         .get();
-  return {{object_->id, sent_, sha256, info.etag.text, mime, crc_},
-          object_->key,
-          false,
-          recovery_ == Recovery::possible};
+  return {
+      {object_->id, sent_, sha256, info.etag.text, mime, crc_}, object_->key, false, upload_row_};
 }
 
 std::optional<WrittenObject> ObjectWriter::find_duplicate(const metadata::Sha256& sha256,

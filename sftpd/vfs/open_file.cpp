@@ -26,7 +26,8 @@ OpenFile::OpenFile(FileSystem& files, metadata::AccountId account, metadata::Use
       content_(content),
       base_(std::move(content)),
       base_size_(node.size),
-      mime_(std::move(mime)) {}
+      mime_(std::move(mime)),
+      upload_chain_(new_upload_chain()) {}
 
 OpenFile::~OpenFile() {
   if (stream_) stream_->abandon();
@@ -107,19 +108,23 @@ Step OpenFile::write_step(const OpenFlags& flags, std::uint64_t offset,
                           const storage::Payload& bytes, bool may_wait) {
   throw_if_failed();
   if (bytes.empty()) return Step::done;
-  bool streams = false;
+  bool spoils = false;
   {
     std::lock_guard lock(mutex_);
     if (flags.append) offset = size_;
-    streams = stream_ && stream_->accepts(offset, bytes.size());
-    if (!streams && !may_stream(flags, offset)) {
+    const bool streams = stream_ && stream_->accepts(offset, bytes.size());
+    spoils = !streams && recoverable_behind_locked(offset);
+    if (!spoils && !streams && !may_stream(flags, offset)) {
       scratch_write_locked(offset, bytes.bytes());
       size_ = std::max(size_, offset + bytes.size());
       touch_locked();
       return Step::done;
     }
   }
-  return stream_step(offset, bytes, may_wait);
+  if (!spoils) return stream_step(offset, bytes, may_wait);
+  if (!may_wait) return Step::needs_thread;
+  end_recovery();
+  return write_step(flags, offset, bytes, may_wait);
 }
 
 /// Whether an object should be started here: for what is written from the beginning or at the end.
@@ -137,7 +142,7 @@ Step OpenFile::stream_step(std::uint64_t offset, const storage::Payload& bytes, 
       std::lock_guard lock(mutex_);
       if (!stream_) {
         stream_ = std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
-                                                 recovery_locked(offset));
+                                                 recovery_locked(offset), upload_chain_);
       }
       fits = stream_->accepts(offset, bytes.size());
     }
@@ -168,13 +173,6 @@ void OpenFile::scratch_write_locked(std::uint64_t offset, std::span<const std::b
 void OpenFile::touch_locked() {
   dirty_ = true;
   node_.mtime = node_.ctime = now();
-}
-
-/// After a crash only what follows committed or received bytes can become the file.
-ObjectWriter::Recovery OpenFile::recovery_locked(std::uint64_t offset) const {
-  const bool possible =
-      offset == 0 || offset == recoverable_end_ || (!dirty_ && offset == base_size_);
-  return possible ? ObjectWriter::Recovery::possible : ObjectWriter::Recovery::impossible;
 }
 
 /// Finishes the object that streams. What arrived behind a gap moves to the scratch file.
@@ -209,7 +207,7 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
     files_.database().transact(
         [&](metadata::Transaction& tx) {
           metadata::Uploads(tx).begin(account_, written.row.object, node(), user_, "",
-                                      writer->file_offset());
+                                      writer->file_offset(), upload_chain_);
         },
         metadata::Durability::later);
     written.upload_row = true;
@@ -266,6 +264,15 @@ storage::Future<void> OpenFile::set_attributes(const AttributeChanges& changes) 
 
 Step OpenFile::truncate_step(std::uint64_t size, bool may_wait) {
   throw_if_failed();
+  bool spoils = false;
+  {
+    std::lock_guard lock(mutex_);
+    spoils = recoverable_behind_locked(size);
+  }
+  if (spoils) {
+    if (!may_wait) return Step::needs_thread;
+    end_recovery();
+  }
   {
     std::lock_guard lock(mutex_);
     if (size == size_) return Step::done;

@@ -138,7 +138,12 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void touch_locked();
   void cut_stream(bool final_one);
   void end_stream(const std::shared_ptr<ObjectWriter>& writer, bool final_one);
+
+  // After a crash: open_file_recovery.cpp.
+  static std::int64_t new_upload_chain();
   ObjectWriter::Recovery recovery_locked(std::uint64_t offset) const;
+  bool recoverable_behind_locked(std::uint64_t offset) const;
+  void end_recovery();
 
   // Reading: open_file_reading.cpp.
   ReadStart start_read(const std::shared_ptr<ReadJob>& job);
@@ -178,6 +183,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void give_up_packing() noexcept;
   void join_small_pieces();
 
+  void make_room_for_copy(std::uint64_t to);
   void end_incompleteness();
   void keep_prefix();
   bool nothing_to_commit();
@@ -211,6 +217,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::shared_ptr<ObjectWriter> stream_;
   std::unique_ptr<ScratchFile> scratch_;
   std::vector<WrittenObject> finished_;  ///< stored, not published yet
+  const std::int64_t upload_chain_;      ///< what uploads of this open file have in common
   /// Up to here a crash would leave the file whole.
   std::optional<std::uint64_t> recoverable_end_;
   std::exception_ptr failure_;

@@ -214,7 +214,7 @@ void OpenFile::copy_bytes(OpenFile& source, const std::vector<Piece>& pieces, st
                           std::uint64_t to) {
   if (pieces.empty()) return;
   constexpr std::uint64_t chunk_max = std::uint64_t{1} << 20;
-  cut_stream(false);
+  make_room_for_copy(to);
   const auto reader = std::make_shared<Reader>(files_.cache());
   const std::uint64_t end = pieces.back().offset + pieces.back().length;
   for (std::uint64_t at = from; at < end;) {
@@ -230,9 +230,19 @@ void OpenFile::copy_bytes(OpenFile& source, const std::vector<Piece>& pieces, st
   }
 }
 
+void OpenFile::make_room_for_copy(std::uint64_t to) {
+  bool spoils = false;
+  {
+    std::lock_guard lock(mutex_);
+    spoils = recoverable_behind_locked(to);
+  }
+  if (spoils) end_recovery();
+  cut_stream(false);
+}
+
 /// Takes over bytes of another file without moving them: extents share objects.
 void OpenFile::adopt(const std::vector<Piece>& pieces, std::uint64_t from, std::uint64_t to) {
-  cut_stream(false);
+  make_room_for_copy(to);
   std::lock_guard lock(mutex_);
   for (const auto& piece : pieces) {
     const std::uint64_t at = to + (piece.offset - from);

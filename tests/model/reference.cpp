@@ -13,7 +13,7 @@ std::string range_of(const std::string& content, std::uint64_t offset, std::uint
 }  // namespace
 
 void File::commit() {
-  committed = live;
+  if (has_name) committed = live;
   failed = false;
   has_copies = has_copies && !has_name;
   may_contain.clear();

@@ -21,7 +21,8 @@ struct File {
   bool failed = false;
   std::set<std::string> may_contain;
 
-  /// All is committed: nothing else can be found any more.
+  /// All is committed: nothing else can be found any more. What a file without a name contains is
+  /// committed nowhere.
   void commit();
   /// An operation failed; whether it took effect is open.
   void fail();

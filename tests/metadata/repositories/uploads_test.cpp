@@ -14,7 +14,7 @@ class UploadsRepository : public MetadataTest {
   ObjectId begin(const std::string& key, seconds lease) {
     const ObjectId object = reserve(key, lease);
     in([&](Repositories& r) {
-      r.uploads.begin(account, object, file, UserId{3}, "upload-" + key, 4096);
+      r.uploads.begin(account, object, file, UserId{3}, "upload-" + key, 4096, 7);
     });
     return object;
   }
@@ -36,7 +36,21 @@ TEST_F(UploadsRepository, AnInterruptedOneIsClaimedOnce) {
   EXPECT_EQ(claimed[0].key, "key");
   EXPECT_EQ(claimed[0].upload, "upload-key");
   EXPECT_EQ(claimed[0].file_offset, 4096U);
+  EXPECT_EQ(claimed[0].chain, 7);
+  EXPECT_FALSE(claimed[0].base) << "the file had no content yet";
   EXPECT_TRUE(claim(seconds{60}).empty()) << "the first claim took the lease over";
+}
+
+TEST_F(UploadsRepository, TheLastComesFirstAndKnowsWhatItBeganFrom) {
+  const ObjectId first = begin("first", seconds{0});
+  const auto version = publish(whole(file, reserve("content", seconds{60}), 100))->version;
+  const ObjectId second = begin("second", seconds{0});
+  const auto claimed = claim(seconds{60});
+  ASSERT_EQ(claimed.size(), 2U);
+  EXPECT_EQ(claimed[0].object, second);
+  EXPECT_EQ(claimed[0].base, version);
+  EXPECT_EQ(claimed[1].object, first);
+  EXPECT_FALSE(claimed[1].base);
 }
 
 TEST_F(UploadsRepository, ARunningOneIsLeftAlone) {
@@ -72,7 +86,7 @@ TEST_F(UploadsRepository, TheCollectorEndsIt) {
   in([](Repositories& r) { return r.objects.claim_for_deletion(seconds{0}, seconds{0}, 10); });
   EXPECT_TRUE(claim(seconds{60}).empty());
   EXPECT_EQ(code_of([&](Repositories& r) {
-              r.uploads.begin(account, object, file, UserId{3}, "upload", 0);
+              r.uploads.begin(account, object, file, UserId{3}, "upload", 0, 0);
             }),
             ErrorCode::lease_lost);
 }

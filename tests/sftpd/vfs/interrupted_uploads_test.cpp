@@ -137,6 +137,69 @@ TEST_F(InterruptedUploadTest, OldAndNewContentAreNeverMixed) {
   EXPECT_EQ(content_of("file"), noise(200 * kib));
 }
 
+TEST_F(InterruptedUploadTest, WhatIsNotTruncatedIsNotCutToThePrefix) {
+  put_here("file", noise(1'000'000));
+  upload_and_die("", "file", {"0:350000"});
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("file") == noise(1'000'000));
+}
+
+TEST_F(InterruptedUploadTest, ContentThatCameLaterStays) {
+  upload_and_die("", "file", {"0:350000"});
+  put_here("file", noise(200 * kib));
+  EXPECT_EQ(process->finish_interrupted_uploads(), 1);
+  EXPECT_TRUE(content_of("file") == noise(200 * kib));
+  EXPECT_FALSE(node("file").incomplete);
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+}
+
+TEST_F(InterruptedUploadTest, AnAppendDoesNotGoBehindContentThatCameLater) {
+  put_here("file", uploaded().substr(0, 100'000));
+  upload_and_die("a", "file", {"100000:350000"});
+  put_here("file", noise(100'000));
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("file") == noise(100'000));
+}
+
+/// Whoever resumes goes on where the file ends, so all before must be what was last written there.
+TEST_F(InterruptedUploadTest, AnUploadThatWasWrittenOverIsNotKept) {
+  put_here("file", noise(200 * kib));
+  upload_and_die("t", "file", {"0:350000", "!1000:5", "350000:100000"});
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("file") == noise(200 * kib));
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+}
+
+TEST_F(InterruptedUploadTest, AnUploadInPiecesThatWasWrittenOverIsNotKept) {
+  // Reading what was sent makes an object of it; what follows becomes the next one.
+  upload_and_die("", "file", {"0:350000", "?", "350000:350000", "!1000:5"});
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("file") == "");
+}
+
+TEST_F(InterruptedUploadTest, AnAppendToContentThatWasWrittenOverIsNotKept) {
+  put_here("file", uploaded().substr(0, 100'000));
+  upload_and_die("", "file", {"100000:350000", "!500:5"});
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("file") == uploaded().substr(0, 100'000));
+}
+
+TEST_F(InterruptedUploadTest, AnUploadThatBeganAgainIsKeptFromItsSecondBeginning) {
+  upload_and_die("", "file", {"!0:350000", "?", "!350000:200000", "=0", "0:350000"});
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("file") == uploaded().substr(0, 5 * 64 * kib));
+}
+
+/// Each of them would be the first of the other's second piece.
+TEST_F(InterruptedUploadTest, TwoUploadsOfOneFileAreNotMixed) {
+  const std::vector<std::string> pieces = {"!0:350000", "?", "!350000:350000"};
+  upload_and_die("t", "file", pieces);
+  upload_and_die("t", "file", {"0:350000", "?"});
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("file") == uploaded().substr(0, 350'000));
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+}
+
 TEST_F(InterruptedUploadTest, MayBeSetToDiscard) {
   put_here("file", noise(200 * kib));
   upload_and_die("t", "file", {"0:350000"});

@@ -1,6 +1,8 @@
 // A process that uploads a file and is killed for it: writes what it is told, says so, and waits.
-//   vfs_writer DATABASE STORE ACCOUNT USER FLAGS PATH [OFFSET:LENGTH]...
-// FLAGS: t truncate, a append. The bytes are those that noise() gives the whole file.
+//   vfs_writer DATABASE STORE ACCOUNT USER FLAGS PATH [OFFSET:LENGTH | !OFFSET:LENGTH | =SIZE |
+//   ?]...
+// FLAGS: t truncate, a append. The bytes are those that noise() gives the whole file; with ! they
+// are others. = changes the size, ? reads the first byte.
 
 #include <unistd.h>
 
@@ -61,7 +63,19 @@ int main(int count, char** arguments) {
                                      .truncate = flags.find('t') != flags.npos},
                                     {});
   const std::string content = noise(4'000'000, 7);
-  for (int i = 7; i < count; ++i) write_range(*handle, content, arguments[i]);
+  const std::string other = noise(4'000'000, 8);
+  for (int i = 7; i < count; ++i) {
+    const std::string what = arguments[i];
+    if (what[0] == '=') {
+      handle->set_attributes({.size = std::stoul(what.substr(1))}).get();
+    } else if (what == "?") {
+      vfs.open_file(arguments[6], {.read = true}, {})->read(0, 1).get();
+    } else if (what[0] == '!') {
+      write_range(*handle, other, what.substr(1));
+    } else {
+      write_range(*handle, content, what);
+    }
+  }
   wait_until_sent(files.memory(), 64 * 1024);
   std::cout << "written" << std::endl;
   ::pause();
