@@ -48,6 +48,19 @@ class Minio:
     def log_text(self):
         return self._process.log_text() if self._process else ""
 
+    def keys(self):
+        """Of all objects in the bucket: MinIO keeps each in a folder of its name."""
+        bucket = self.folder / "shoebox"
+        return {str(path.parent.relative_to(bucket)) for path in bucket.rglob("xl.meta")}
+
+    def uploads(self):
+        """Folders of uploads that are neither completed nor aborted."""
+        return sorted((self.folder / ".minio.sys/multipart").glob("*/*"))
+
+    def parts_of_uploads(self):
+        """Files with their parts."""
+        return [path for upload in self.uploads() for path in upload.rglob("part.*")]
+
     def _healthy(self):
         return processes.run(["curl", "-sf", "-o", "/dev/null", f"{self.url}/minio/health/live"],
                              expect=None).status == 0
