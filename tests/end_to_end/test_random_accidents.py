@@ -75,9 +75,7 @@ class AccidentalRun(Run):
         self.before_accident("server killed")
         self.server.kill()
         self.transport.close()
-        interrupted = [row[0] for row in self.server.query(
-            "SELECT DISTINCT n.name FROM uploads u JOIN nodes n"
-            " ON n.account_id = u.account_id AND n.id = u.node_id")]
+        interrupted = self.interrupted_uploads()
         self.end_leases()
         self.server.restart()
         self.transport, self.raw = connected(self.server)
@@ -123,12 +121,19 @@ class AccidentalRun(Run):
                           " WHERE state = 'staging'")
 
     def wait_for_uploads(self):
-        processes.wait_until(lambda: self.server.query("SELECT count(*) FROM uploads") == [["0"]],
-                             "the interrupted uploads are finished", 60)
+        processes.wait_until(lambda: not self.interrupted_uploads(),
+                             "the interrupted uploads are finished", 100)
+
+    def interrupted_uploads(self):
+        """Names of files that may still get a received prefix. Uploads that were given up wait for the collector."""
+        return [row[0] for row in self.server.query(
+            "SELECT DISTINCT n.name FROM uploads u"
+            " JOIN objects o ON o.account_id = u.account_id AND o.id = u.object_id"
+            " JOIN nodes n ON n.account_id = u.account_id AND n.id = u.node_id"
+            " WHERE o.state = 'staging'")]
 
     def finish(self):
         super().finish()
-        self.end_leases()
         self.wait_for_uploads()
         self.compare()
         self.transport.close()

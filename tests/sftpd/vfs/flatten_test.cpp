@@ -53,6 +53,18 @@ TEST_F(FlattenTest, HistoryAndCopiesKeepWhatTheyShare) {
   EXPECT_EQ(read_elsewhere("file"), expected);
 }
 
+TEST_F(FlattenTest, ACopyFindsBytesThatWereJoinedElsewhereLongAgo) {
+  const std::string expected = make_scattered("file");
+  const auto source = open_reading("file");
+  const auto copy = open("copy", {.read = true, .write = true, .create = true});
+  FileSystem elsewhere(scratch.database(), memory_store, options);
+  EXPECT_EQ(flatten(elsewhere), 1);
+  collect();
+  source->copy_to(0, 0, *copy, 0).get();
+  copy->close().get();
+  EXPECT_TRUE(read_elsewhere("copy") == expected);
+}
+
 TEST_F(FlattenTest, InlineBytesAndHolesBecomePartOfTheObject) {
   options.inline_max = 1 * kib;
   restart();
