@@ -67,6 +67,7 @@ storage::s3::S3ObjectStore::Options s3_options(const StorageSettings& settings,
   using storage::s3::PayloadSigning;
   storage::s3::S3ObjectStore::Options s3;
   s3.endpoint = settings.endpoint;
+  s3.public_endpoint = settings.public_endpoint;
   s3.region = settings.region;
   s3.bucket = settings.bucket;
   s3.path_style = settings.path_style;
@@ -156,6 +157,7 @@ admin::Options admin_options(const ProgramOptions& options) {
   // A person waits: a server that is away is said to be away soon.
   result.backends.database.outage_max = std::chrono::seconds{3};
   result.key_prefix = options.files.key_prefix;
+  result.files = options.files;
   result.collect = options.jobs.collect;
   result.warnings = options.warnings;
   result.checks = machine_checks(options);

@@ -16,7 +16,12 @@ constexpr Statement claim_scattered{
     " UPDATE versions v SET flatten_at = clock_timestamp() + $2 * interval '1 second'"
     " FROM picked p WHERE v.account_id = p.account_id AND v.id = p.id"
     " RETURNING v.account_id, v.node_id, v.id"};
-// Primary key, as in the next two.
+// Primary key, as in the next three.
+constexpr Statement claim_one{
+    "flattening_claim_one",
+    "UPDATE versions SET flatten_at = clock_timestamp() + $3 * interval '1 second'"
+    " WHERE account_id = $1 AND id = $2 AND replaced_at IS NULL"
+    " AND (flatten_at IS NULL OR flatten_at <= clock_timestamp())"};
 constexpr Statement renew_claim{
     "flattening_renew",
     "UPDATE versions SET flatten_at = clock_timestamp() + $3 * interval '1 second'"
@@ -37,6 +42,12 @@ std::vector<ScatteredVersion> Flattening::claim(std::chrono::seconds quiet,
                        VersionId{row[2].as<std::int64_t>()}});
   }
   return claimed;
+}
+
+bool Flattening::claim(const ScatteredVersion& scattered, std::chrono::seconds hold) {
+  return transaction_.inner()
+             .run(claim_one, scattered.account, scattered.version, hold.count())
+             .affected_rows() > 0;
 }
 
 bool Flattening::renew(const ScatteredVersion& scattered, std::chrono::seconds hold) {

@@ -27,7 +27,10 @@ class Flattening {
   std::vector<ScatteredVersion> claim(std::chrono::seconds quiet, std::chrono::seconds hold,
                                       int limit);
 
-  /// Prolongs a claim. False if the file has other content by now.
+  /// This one, whatever its age. False if somebody else has it, or the file has other content.
+  bool claim(const ScatteredVersion& scattered, std::chrono::seconds hold);
+
+  /// Prolongs a claim; 0: gives it back. False if the file has other content by now.
   bool renew(const ScatteredVersion& scattered, std::chrono::seconds hold);
 
   /// There is nothing to join, or nothing worth it: not claimed again.

@@ -18,6 +18,10 @@ constexpr Statement begin_upload{
     " FROM object o"};
 constexpr Statement delete_upload{"uploads_end",
                                   "DELETE FROM uploads WHERE account_id = $1 AND object_id = $2"};
+// Primary key's beginning: an account has few at a time.
+constexpr Statement find_running{
+    "uploads_is_running",
+    "SELECT EXISTS (SELECT 1 FROM uploads WHERE account_id = $1 AND node_id = $2)"};
 // Index objects_staging, then primary keys.
 constexpr Statement claim_uploads{
     "uploads_claim_interrupted",
@@ -62,6 +66,10 @@ void Uploads::begin(AccountId account, ObjectId object, NodeId node, UserId user
 
 void Uploads::end(AccountId account, ObjectId object) {
   transaction_.inner().run(delete_upload, account, object);
+}
+
+bool Uploads::is_running(AccountId account, NodeId node) {
+  return transaction_.inner().run(find_running, account, node)[0][0].as<bool>();
 }
 
 std::vector<UploadRow> Uploads::claim_interrupted(std::chrono::seconds lease, int limit) {

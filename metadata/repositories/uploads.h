@@ -38,6 +38,9 @@ class Uploads {
   /// The upload ended, one way or the other.
   void end(AccountId account, ObjectId object);
 
+  /// Whether one for this node is running, here or elsewhere.
+  bool is_running(AccountId account, NodeId node);
+
   /// Uploads whose object's lease ended: their process is gone. Takes the lease over for `lease`,
   /// so that of several processes only one finishes each. What began last comes first.
   std::vector<UploadRow> claim_interrupted(std::chrono::seconds lease, int limit);

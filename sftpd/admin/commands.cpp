@@ -11,6 +11,7 @@ namespace {
 
 constexpr Command table[] = {
     {"user", "Manage the people who log in", declare_user},
+    {"presign", "Print a URL that gives a file to whoever has it", declare_presign},
     {"check", "Try the configuration: database, store, host keys, limits", declare_check},
     {"fsck", "Compare database and store, both ways", declare_fsck},
     {"migrate-schema", "Bring the database's tables up to this version", declare_migrate_schema},

@@ -26,7 +26,8 @@ struct StorageSettings {
 
   std::string directory;  ///< of `local`
 
-  std::string endpoint;  ///< of `s3`, and all below
+  std::string endpoint;         ///< of `s3`, and all below
+  std::string public_endpoint;  ///< of the URLs that are given away; empty: the same
   std::string region = "us-east-1";
   std::string bucket;
   bool path_style = true;

@@ -82,6 +82,7 @@ constexpr Key<StorageSettings> storage_keys[] = {
     {"backend", backend},
     {"directory", text<&StorageSettings::directory>},
     {"endpoint", text<&StorageSettings::endpoint>},
+    {"public_endpoint", text<&StorageSettings::public_endpoint>},
     {"region", text<&StorageSettings::region>},
     {"bucket", text<&StorageSettings::bucket>},
     {"path_style", boolean<&StorageSettings::path_style>},
@@ -190,15 +191,21 @@ void check_database(const YamlValue& section, const DatabaseSettings& database) 
 void check_storage(const YamlValue& section, const StorageSettings& storage) {
   if (storage.backend == StorageSettings::Backend::local) {
     if (storage.directory.empty()) section.fail("storage backend 'local' needs 'directory'");
-    if (!storage.bucket.empty() || !storage.endpoint.empty()) {
+    if (!storage.bucket.empty() || !storage.endpoint.empty() || !storage.public_endpoint.empty()) {
       section.fail("storage backend 'local' has neither 'bucket' nor 'endpoint'");
     }
     return;
   }
   if (storage.bucket.empty()) section.fail("storage backend 's3' needs 'bucket'");
   if (storage.endpoint.empty()) section.fail("storage backend 's3' needs 'endpoint'");
-  if (!storage.endpoint.starts_with("http://") && !storage.endpoint.starts_with("https://")) {
+  const auto is_url = [](const std::string& text) {
+    return text.starts_with("http://") || text.starts_with("https://");
+  };
+  if (!is_url(storage.endpoint)) {
     section.fail("'storage.endpoint' must begin with https:// or http://");
+  }
+  if (!storage.public_endpoint.empty() && !is_url(storage.public_endpoint)) {
+    section.fail("'storage.public_endpoint' must begin with https:// or http://");
   }
   if (!storage.directory.empty()) {
     section.fail("'storage.directory' belongs to backend 'local', not to 's3'");

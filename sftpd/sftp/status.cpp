@@ -43,6 +43,8 @@ Status status_for(vfs::ErrorCode code) {
       return {SSH_FX_FAILURE, "The database does not answer; try again later"};
     case content_damaged:
       return {SSH_FX_FAILURE, "The stored content is damaged"};
+    case being_written:
+      return {SSH_FX_FAILURE, "The file is being written"};
     case unsupported:
       return {SSH_FX_OP_UNSUPPORTED, "Operation unsupported"};
     case internal:

@@ -25,6 +25,7 @@ enum class ErrorCode {
   store_unavailable,  ///< the object store does not answer: may pass
   database_unavailable,
   content_damaged,  ///< stored bytes are missing or not what was stored
+  being_written,    ///< EBUSY
   unsupported,
   internal,  ///< our bug
 };

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "metadata/database.h"
+#include "metadata/ids.h"
 #include "sftpd/vfs/counts.h"
 #include "sftpd/vfs/inline_backlog.h"
 #include "storage/object_store.h"
@@ -97,6 +98,20 @@ class FileSystem {
   /// Makes one object of each of up to `limit` files that lie in several pieces and had no new
   /// content for `quiet`. Nobody sees a change. Returns how many were looked at. A job.
   int flatten(std::chrono::seconds quiet, int limit, const std::stop_token& stop);
+
+  /// An object that is all of a file's content: what can be given away as a whole.
+  struct WholeObject {
+    std::string key;
+    std::uint64_t size = 0;
+    std::string mime;  ///< of the file; empty: not known
+  };
+  /// The object of the file's committed content as it is now. Where that lies in several pieces or
+  /// in the database, one is made of them first, which takes as long as it takes; nobody sees a
+  /// change. It stays in the store as long as the content is kept. Waits for the store and the
+  /// database, on the caller's thread. Throws not_found, is_a_directory, being_written (here, or by
+  /// an upload anywhere; or others are at its pieces), bad_argument (an empty file has no object),
+  /// unsupported (too many holes or pieces), and what the store or the database fail with.
+  WholeObject whole_object(metadata::AccountId account, metadata::NodeId node);
 
  private:
   metadata::Database& database_;

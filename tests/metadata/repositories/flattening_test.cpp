@@ -40,6 +40,23 @@ class FlatteningRepository : public MetadataTest {
   ObjectId first, second;
 };
 
+TEST_F(FlatteningRepository, OneIsClaimedWhateverItsAgeButNotFromOthers) {
+  const auto scattered = publish_two("two");
+  const auto claim_it = [&] {
+    return in([&](Repositories& r) { return r.flattening.claim(scattered, hold); });
+  };
+  EXPECT_TRUE(claim_it());
+  EXPECT_FALSE(claim_it());
+  EXPECT_TRUE(claim().empty()) << "nor by the job";
+  in([&](Repositories& r) { return r.flattening.renew(scattered, seconds{0}); });
+  EXPECT_TRUE(claim_it()) << "it was given back";
+  in([&](Repositories& r) { return r.flattening.leave(scattered); });
+  EXPECT_TRUE(claim_it()) << "though nobody would join it";
+  publish_two("newer");
+  in([&](Repositories& r) { return r.flattening.renew(scattered, seconds{0}); });
+  EXPECT_FALSE(claim_it()) << "the file has other content";
+}
+
 TEST_F(FlatteningRepository, OnlyScatteredContentsAreClaimed) {
   publish_new(make(root, "whole").id, "whole", 100);
   Publication small;

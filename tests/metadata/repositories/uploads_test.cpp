@@ -54,7 +54,12 @@ TEST_F(UploadsRepository, TheLastComesFirstAndKnowsWhatItBeganFrom) {
 }
 
 TEST_F(UploadsRepository, ARunningOneIsLeftAlone) {
+  const auto is_running = [&] {
+    return in([&](Repositories& r) { return r.uploads.is_running(account, file); });
+  };
+  EXPECT_FALSE(is_running());
   begin("key", seconds{60});
+  EXPECT_TRUE(is_running());
   EXPECT_TRUE(claim(seconds{60}).empty());
 }
 

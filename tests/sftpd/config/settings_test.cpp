@@ -74,6 +74,17 @@ TEST(Settings, RatesAreSizesPerSecond) {
   EXPECT_THAT(error_of(production + "bandwidth: {burst: 1h}\n"), HasSubstr("at most 10m"));
 }
 
+TEST(Settings, ThePublicEndpointIsAUrlOfS3) {
+  EXPECT_EQ(parse_settings(production, "f").storage.public_endpoint, "");
+  const std::string s3 =
+      "database: {url: x}\nhost_keys: [k]\nstorage: {endpoint: 'http://h', bucket: b, ";
+  EXPECT_EQ(parse_settings(s3 + "public_endpoint: 'https://p'}\n", "f").storage.public_endpoint,
+            "https://p");
+  EXPECT_THAT(error_of(s3 + "public_endpoint: p}\n"), HasSubstr("'storage.public_endpoint' must"));
+  EXPECT_THAT(error_of("storage: {backend: local, directory: d, public_endpoint: 'http://p'}\n"),
+              HasSubstr("backend 'local' has neither"));
+}
+
 TEST(Settings, MetricsAreOffUnlessTheyHaveAnAddress) {
   EXPECT_EQ(parse_settings(production, "f").metrics.listen, "");
   const std::string on = production + "metrics: {listen: \"127.0.0.1:9090\"}\n";
