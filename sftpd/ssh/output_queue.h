@@ -15,12 +15,16 @@ class OutputQueue {
 
   void push(Stream stream, std::span<const std::byte> bytes) {
     size_ += bytes.size();
-    // Small pieces share a buffer; a big one gets one of its own size.
+    // Small pieces share a buffer, and a header one with what follows it: what is pushed in one
+    // breath should leave in one packet. A big one gets a buffer of its own size.
     if (!pieces_.empty() && pieces_.back().stream == stream) {
       auto& last = pieces_.back().bytes;
-      const std::size_t fits = std::min(last.capacity() - last.size(), bytes.size());
-      last.insert(last.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(fits));
-      bytes = bytes.subspan(fits);
+      const std::size_t together = last.size() + bytes.size();
+      if (together <= last.capacity() || last.size() < piece_size_min / 4) {
+        last.reserve(together);
+        last.insert(last.end(), bytes.begin(), bytes.end());
+        return;
+      }
     }
     if (bytes.empty()) return;
     Piece piece{stream, {}};

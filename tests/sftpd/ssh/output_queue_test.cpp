@@ -59,6 +59,21 @@ TEST(OutputQueue, AnyPiecesMakeTheSameWhole) {
   }
 }
 
+TEST(OutputQueue, AHeaderLeavesTogetherWithWhatFollowsIt) {
+  for (const std::size_t size : {4096U, 32'768U, 261'120U}) {
+    OutputQueue queue;
+    for (int reply = 0; reply < 3; ++reply) {
+      queue.push(Stream::output, bytes_of("header"));
+      queue.push(Stream::output, bytes_of(std::string(size, 'x')));
+    }
+    for (int reply = 0; reply < 3; ++reply) {
+      EXPECT_EQ(queue.front(1'000'000).size(), size + 6);
+      queue.pop(size + 6);
+    }
+    EXPECT_TRUE(queue.empty());
+  }
+}
+
 TEST(OutputQueue, IsEmptyAfterClear) {
   OutputQueue queue;
   queue.push(Stream::output, bytes_of("gone"));
