@@ -44,8 +44,10 @@ bool finish_move(FileSystem& files, Moving& moving) {
     const metadata::FinishedObject row{
         moving.object.id, extent.bytes.size(), sha256_of(extent.bytes),
         info.etag.text,   extent.mime,         crc};
+    // A crash of the database undoes it: then the bytes are where they were.
     const bool moved = files.database().transact(
-        [&](metadata::Transaction& tx) { return metadata::InlineExtents(tx).move(extent, row); });
+        [&](metadata::Transaction& tx) { return metadata::InlineExtents(tx).move(extent, row); },
+        metadata::Durability::later);
     if (moved) {
       files.objects().published(extent.account, moving.object.id);
     } else {

@@ -175,6 +175,12 @@ void OpenFile::touch_locked() {
   node_.mtime = node_.ctime = now();
 }
 
+/// Of content with these first bytes. An edit of a few of them says nothing about the rest.
+void OpenFile::name_type_locked(std::span<const std::byte> head) {
+  const bool is_all = head.size() >= std::min<std::uint64_t>(ContentType::head_size, size_);
+  if (is_all || mime_.empty()) mime_ = files_.content_type().detect(head);
+}
+
 /// Finishes the object that streams. What arrived behind a gap moves to the scratch file.
 void OpenFile::cut_stream(bool final_one) {
   std::shared_ptr<ObjectWriter> writer;
@@ -184,7 +190,7 @@ void OpenFile::cut_stream(bool final_one) {
       writer = stream_;
       if (!writer) return;
       save_leftovers_locked(*writer);
-      if (writer->file_offset() == 0) mime_ = files_.content_type().detect(writer->head());
+      if (writer->file_offset() == 0) name_type_locked(writer->head());
       if (writer->end() == writer->file_offset()) {
         writer->abandon();
         stream_ = nullptr;
@@ -278,6 +284,7 @@ Step OpenFile::truncate_step(std::uint64_t size, bool may_wait) {
     if (size == size_) return Step::done;
     if (!stream_ || size >= stream_->end()) {
       content_.truncate(size);
+      if (size == 0) mime_.clear();
       size_ = size;
       touch_locked();
       return Step::done;
@@ -286,6 +293,7 @@ Step OpenFile::truncate_step(std::uint64_t size, bool may_wait) {
       content_.truncate(size);
       stream_->abandon();
       stream_ = nullptr;
+      if (size == 0) mime_.clear();
       size_ = size;
       touch_locked();
       return Step::done;

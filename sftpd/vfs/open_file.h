@@ -135,6 +135,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool may_stream(const OpenFlags& flags, std::uint64_t offset);
   void scratch_write_locked(std::uint64_t offset, std::span<const std::byte> bytes);
   void save_leftovers_locked(ObjectWriter& writer);
+  void name_type_locked(std::span<const std::byte> head);
   void touch_locked();
   void cut_stream(bool final_one);
   void end_stream(const std::shared_ptr<ObjectWriter>& writer, bool final_one);

@@ -88,7 +88,7 @@ void OpenFile::store_stream() {
     save_leftovers_locked(*stream_);
     const auto head = stream_->head();
     if (auto small = stream_->take_small(files_.inline_max())) {
-      if (stream_->file_offset() == 0) mime_ = files_.content_type().detect(head);
+      if (stream_->file_offset() == 0) name_type_locked(head);
       auto bytes = std::make_shared<const std::string>(reinterpret_cast<const char*>(small->data()),
                                                        small->size());
       content_.replace(stream_.get(), Inline{std::move(bytes), 0});

@@ -95,7 +95,7 @@ bool OpenFile::begin_packing() {
     std::vector<std::byte> head(
         static_cast<std::size_t>(std::min<std::uint64_t>(ContentType::head_size, first.length)));
     scratch_->read(0, head);
-    mime_ = files_.content_type().detect(head);
+    name_type_locked(head);
   }
   const auto runs = runs_of(pieces);
   if (total <= files_.inline_max() && runs.size() <= inline_runs_max) {

@@ -296,6 +296,21 @@ TEST_F(WritingTest, TheContentsTypeIsKept) {
   EXPECT_EQ(text("SELECT mime FROM versions WHERE replaced_at IS NULL"), "image/jpeg");
 }
 
+TEST_F(WritingTest, AFewBytesWrittenOverTheFirstOnesDoNotChangeTheContentsType) {
+  const auto type = [&] { return text("SELECT mime FROM versions WHERE replaced_at IS NULL"); };
+  put("file", std::string("\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", 20) + noise(100 * kib));
+  for (const OpenFlags flags : {OpenFlags{.read = true, .write = true}, OpenFlags{.write = true}}) {
+    const auto handle = open("file", flags);
+    write(*handle, 0, "words");
+    handle->close().get();
+    EXPECT_EQ(type(), "image/jpeg");
+  }
+  const auto handle = open("file", {.write = true, .truncate = true});
+  write(*handle, 6, "with a gap before them");
+  handle->close().get();
+  EXPECT_NE(type(), "image/jpeg") << "all of it is new";
+}
+
 TEST_F(WritingTest, AFullQuotaRefusesTheCommitAndKeepsTheOldContent) {
   put("file", noise(60 * kib));
   scratch.database().transact([&](metadata::Transaction& tx) {
