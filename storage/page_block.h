@@ -8,12 +8,12 @@ namespace storage {
 /// from one block to the next: fresh pages have to be zeroed first, which costs as much as
 /// receiving what is then written over the zeros.
 ///
-/// Up to 32 MiB are kept for later blocks; what a block held before is in its new bytes. A block is
+/// Up to 16 MiB are kept for later blocks; what a block held before is in its new bytes. A block is
 /// used by one thread at a time; different ones by any.
 class PageBlock {
  public:
   static constexpr std::size_t piece = std::size_t{2} << 20;
-  static constexpr std::size_t spare_max = std::size_t{32} << 20;
+  static constexpr std::size_t spare_max = std::size_t{16} << 20;
 
   PageBlock() = default;
   ~PageBlock();

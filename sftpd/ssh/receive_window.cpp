@@ -1,45 +1,45 @@
 #include "sftpd/ssh/receive_window.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sftpd::ssh {
 namespace {
 
-/// Shorter measurements see bursts, longer ones let a fast upload wait for its window.
-constexpr std::chrono::milliseconds measuring_time{50};
-/// After such a pause the rate is a new one.
-constexpr std::chrono::milliseconds pause{1000};
+/// For nearer clients the base is enough at any speed, and what arrives in one go tells nothing.
+constexpr std::chrono::milliseconds near_max{5};
+/// libssh keeps its buffer when we have taken what was in it, and fills it again.
+constexpr std::size_t buffers_of_base = 2;
 
 }  // namespace
 
 ReceiveWindow::~ReceiveWindow() {
-  if (size_ > limits_.base_bytes && limits_.release) limits_.release(size_ - limits_.base_bytes);
+  if (paid_ > 0 && limits_.release) limits_.release(paid_);
+}
+
+bool ReceiveWindow::pay(std::size_t bytes) {
+  if (limits_.reserve && !limits_.reserve(bytes)) return false;
+  paid_ += bytes;
+  return true;
 }
 
 void ReceiveWindow::consumed(std::size_t bytes, Clock::time_point now) {
   unannounced_ += bytes;
-  const auto elapsed = now - measured_since_;
-  if (elapsed > pause) {
-    measured_since_ = now;
-    measured_bytes_ = 0;
-    return;
+  half_bytes_ += bytes;
+  if (half_bytes_ < size_ / 2) return;
+  half_bytes_ = 0;
+  if (paid_ == 0) (void)pay(buffers_of_base * limits_.base_bytes);
+  const auto elapsed = now - std::exchange(half_since_, now);
+  // The other half was on its way meanwhile: the client had to stop.
+  if (limits_.round_trip && size_ < limits_.max_bytes) {
+    const auto round_trip = limits_.round_trip();
+    if (round_trip >= near_max && elapsed <= round_trip) grow();
   }
-  measured_bytes_ += bytes;
-  if (elapsed < measuring_time) return;
-  grow(static_cast<double>(measured_bytes_) / std::chrono::duration<double>(elapsed).count());
-  measured_since_ = now;
-  measured_bytes_ = 0;
 }
 
-void ReceiveWindow::grow(double bytes_per_second) {
-  if (size_ >= limits_.max_bytes || !limits_.round_trip) return;
-  const std::chrono::duration<double> round_trip = limits_.round_trip();
-  const double wanted = 2 * bytes_per_second * round_trip.count();
-  if (wanted <= static_cast<double>(size_)) return;
-  const std::size_t target =
-      std::min(limits_.max_bytes, std::max(size_ * 2, static_cast<std::size_t>(wanted)));
-  if (limits_.reserve && !limits_.reserve(target - size_)) return;
-  size_ = target;
+void ReceiveWindow::grow() {
+  const std::size_t target = std::min(limits_.max_bytes, size_ * 2);
+  if (pay(target - size_)) size_ = target;
 }
 
 }  // namespace sftpd::ssh

@@ -6,9 +6,10 @@
 
 namespace sftpd::ssh {
 
-/// How far ahead a client may send on one channel: the base, and above it twice what arrives during
-/// a round trip, as long as memory for it can be had. What was granted cannot be taken back, so it
-/// is paid for until the channel ends.
+/// How far ahead a client may send on one channel: the base, and twice as much each time that half
+/// of it arrives within a round trip, as long as memory for it can be had. What was granted cannot
+/// be taken back, so it is paid for until the channel ends. The base is had without asking, by
+/// channels that are idle too; who uploads pays for it as soon as there is memory.
 class ReceiveWindow {
  public:
   using Clock = std::chrono::steady_clock;
@@ -35,13 +36,15 @@ class ReceiveWindow {
   void announced() { unannounced_ = 0; }
 
  private:
-  void grow(double bytes_per_second);
+  void grow();
+  bool pay(std::size_t bytes);
 
   const Limits& limits_;
   std::size_t size_;
+  std::size_t paid_ = 0;
   std::size_t unannounced_ = 0;
-  std::size_t measured_bytes_ = 0;
-  Clock::time_point measured_since_{};
+  std::size_t half_bytes_ = 0;      ///< of half a window
+  Clock::time_point half_since_{};  ///< when the half before it was complete
 };
 
 }  // namespace sftpd::ssh

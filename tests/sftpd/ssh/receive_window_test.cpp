@@ -22,6 +22,7 @@ class Window : public ::testing::Test {
       window.consumed(bytes_per_ms, now);
     }
   }
+  static constexpr std::size_t base_price = 4 * mib;  ///< of 2 MiB
   std::size_t reserved = 0;
   bool memory_left = true;
   microseconds round_trip{milliseconds(100)};
@@ -44,7 +45,7 @@ TEST_F(Window, GrowsWhenAWindowARoundTripArrives) {
     EXPECT_GE(window.size(), 4 * mib);
     receive(window, 160'000, 1000);
     EXPECT_EQ(window.size(), 16 * mib);
-    EXPECT_EQ(reserved, 14 * mib);
+    EXPECT_EQ(reserved, 14 * mib + base_price);
   }
   EXPECT_EQ(reserved, 0U);
 }
@@ -56,7 +57,19 @@ TEST_F(Window, StaysWhenTheClientIsSlowOrNear) {
   round_trip = microseconds(100);
   receive(window, 1'000'000, 1000);  // 1 GB/s
   EXPECT_EQ(window.size(), 2 * mib);
+  EXPECT_EQ(reserved, base_price);
+}
+
+TEST_F(Window, TheBaseIsPaidForByWhoUploadsAndWhenThereIsMemory) {
+  memory_left = false;
+  ReceiveWindow window(limits);
+  receive(window, 1'000, 1000);
+  memory_left = true;
   EXPECT_EQ(reserved, 0U);
+  receive(window, 1'000, 1100);
+  EXPECT_EQ(reserved, base_price);
+  receive(window, 1'000, 3000);
+  EXPECT_EQ(reserved, base_price);
 }
 
 TEST_F(Window, StaysWhenThereIsNoMemory) {
@@ -66,13 +79,22 @@ TEST_F(Window, StaysWhenThereIsNoMemory) {
   EXPECT_EQ(window.size(), 2 * mib);
 }
 
-TEST_F(Window, APauseIsNoRate) {
+TEST_F(Window, WhatComesAfterAPauseDoesNotCount) {
   ReceiveWindow window(limits);
   for (int i = 0; i < 10; ++i) {
     now += seconds(10);
-    window.consumed(100 * mib, now);
+    window.consumed(mib, now);
   }
   EXPECT_EQ(window.size(), 2 * mib);
+}
+
+TEST_F(Window, DoublesWithEachRoundTripInWhichItIsUsedUp) {
+  ReceiveWindow window(limits);
+  for (const std::size_t expected : {4 * mib, 8 * mib, 16 * mib, 16 * mib}) {
+    now += milliseconds(95);
+    receive(window, mib / 2, static_cast<int>(window.size() / (mib / 2)));  // all of it at once
+    EXPECT_EQ(window.size(), expected);
+  }
 }
 
 TEST_F(Window, IsAnnouncedByQuarters) {
