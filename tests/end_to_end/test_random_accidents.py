@@ -18,7 +18,7 @@ from support.sessions import connected
 pytestmark = pytest.mark.minio
 
 SEED = int(os.environ.get("SHOEBOX_ACCIDENTS_SEED", 1))
-OPERATIONS = int(os.environ.get("SHOEBOX_ACCIDENTS_OPERATIONS", 300))
+OPERATIONS = int(os.environ.get("SHOEBOX_ACCIDENTS_OPERATIONS", 150))
 UPLOAD_MAX = 12_000_000
 QUICK_JOBS = {"part_size": "5MiB", "destage_after": "1s", "flatten_after_quiet": "1s",
               "version_keep": "1s", "inline_max": "4KiB"}
