@@ -25,21 +25,26 @@ bool ReceiveWindow::pay(std::size_t bytes) {
 
 void ReceiveWindow::consumed(std::size_t bytes, Clock::time_point now) {
   unannounced_ += bytes;
-  half_bytes_ += bytes;
-  if (half_bytes_ < size_ / 2) return;
-  half_bytes_ = 0;
+  quarter_bytes_ += bytes;
+  if (quarter_bytes_ < size_ / 4) return;
+  quarter_bytes_ = 0;
+  const auto elapsed = now - std::exchange(quarter_since_, now);
   if (paid_ == 0) (void)pay(buffers_of_base * limits_.base_bytes);
-  const auto elapsed = now - std::exchange(half_since_, now);
-  // The other half was on its way meanwhile: the client had to stop.
+  // At this speed all of it arrives within a round trip: the client has to stop and wait.
   if (limits_.round_trip && size_ < limits_.max_bytes) {
     const auto round_trip = limits_.round_trip();
-    if (round_trip >= near_max && elapsed <= round_trip) grow();
+    if (round_trip >= near_max && 4 * elapsed <= round_trip) grow();
   }
 }
 
+/// Quickly: each round trip in which the client waits is lost.
 void ReceiveWindow::grow() {
-  const std::size_t target = std::min(limits_.max_bytes, size_ * 2);
-  if (pay(target - size_)) size_ = target;
+  for (const std::size_t factor : {4U, 2U}) {
+    const std::size_t target = std::min(limits_.max_bytes, size_ * factor);
+    if (!pay(target - size_)) continue;
+    size_ = target;
+    return;
+  }
 }
 
 }  // namespace sftpd::ssh

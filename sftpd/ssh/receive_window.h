@@ -1,13 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <functional>
 
 namespace sftpd::ssh {
 
-/// How far ahead a client may send on one channel: the base, and twice as much each time that half
-/// of it arrives within a round trip, as long as memory for it can be had. What was granted cannot
+/// How far ahead a client may send on one channel: the base, and four times as much whenever it
+/// would arrive within a round trip, as long as memory for it can be had. What was granted cannot
 /// be taken back, so it is paid for until the channel ends. The base is had without asking, by
 /// channels that are idle too; who uploads pays for it as soon as there is memory.
 class ReceiveWindow {
@@ -31,11 +32,14 @@ class ReceiveWindow {
 
   std::size_t size() const { return size_; }
 
-  /// Whether it is time to tell the client about what was taken: not for every packet.
-  bool due() const { return unannounced_ >= size_ / 4; }
+  /// Whether it is time to tell the client about what was taken: not for every packet, but before
+  /// much of a large window is missing.
+  bool due() const { return unannounced_ >= std::min(size_ / 4, announced_at_least); }
   void announced() { unannounced_ = 0; }
 
  private:
+  static constexpr std::size_t announced_at_least = std::size_t{1} << 20;
+
   void grow();
   bool pay(std::size_t bytes);
 
@@ -43,8 +47,8 @@ class ReceiveWindow {
   std::size_t size_;
   std::size_t paid_ = 0;
   std::size_t unannounced_ = 0;
-  std::size_t half_bytes_ = 0;      ///< of half a window
-  Clock::time_point half_since_{};  ///< when the half before it was complete
+  std::size_t quarter_bytes_ = 0;      ///< of a quarter of the window
+  Clock::time_point quarter_since_{};  ///< when the one before it was complete
 };
 
 }  // namespace sftpd::ssh
