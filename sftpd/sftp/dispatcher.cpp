@@ -119,11 +119,20 @@ void Dispatcher::send_ready_replies() {
   }
 }
 
+/// What is read for a client that does not fetch it lies in memory. The more clients read, the less
+/// each may ask for ahead.
+bool Dispatcher::too_much_is_read() const {
+  const Options& options = session_.options;
+  const std::uint64_t bytes = deferred_.read_bytes();
+  if (bytes >= options.deferred_read_bytes_max) return true;
+  return bytes >= options.deferred_read_bytes_least &&
+         bytes >= 2 * session_.files->read_ahead_max();
+}
+
 bool Dispatcher::full() const {
   const Options& options = session_.options;
   return deferred_.names_are_moving() || deferred_.size() >= options.deferred_max ||
-         deferred_.read_bytes() >= options.deferred_read_bytes_max ||
-         deferred_.write_bytes() >= options.deferred_write_bytes_max ||
+         too_much_is_read() || deferred_.write_bytes() >= options.deferred_write_bytes_max ||
          stream_.queued_bytes() > options.queued_bytes_max;
 }
 

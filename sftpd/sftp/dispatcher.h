@@ -38,6 +38,7 @@ class Dispatcher {
   Answer finish(Question& question, Deferred& deferred);
   Status fail(Question& question, std::exception_ptr exception);
   void reply(const Question& question, const Answer& answer);
+  bool too_much_is_read() const;
 
   Session& session_;
   ByteStream& stream_;

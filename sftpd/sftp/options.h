@@ -25,12 +25,14 @@ struct Options {
   /// Requests answered later. No further request is decoded while so many are.
   std::size_t deferred_max = 256;
   /// Bytes asked for by READs that are not answered yet: OpenSSH's client asks for 16.7 MB ahead.
+  /// It may always ask for the least; how much more depends on how many read.
   std::uint64_t deferred_read_bytes_max = 16 * 1024 * 1024;
+  std::uint64_t deferred_read_bytes_least = 1024 * 1024;
   /// Bytes of WRITEs that are not answered yet, beyond what the file system has buffered. Few: they
   /// wait only while memory is short, and each keeps the block alive in which it was received.
   std::uint64_t deferred_write_bytes_max = 128 * 1024;
   /// Bytes queued to the client above which requests wait.
-  std::size_t queued_bytes_max = 2 * 1024 * 1024;
+  std::size_t queued_bytes_max = 512 * 1024;
 
   /// One step() does so much before other channels of the connection get their turn.
   std::size_t step_requests_max = 64;

@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 /// Bytes given to libssh without the socket taking any: more would pile up in its queue while keys
 /// are exchanged, which nothing else shows.
-constexpr std::size_t unsent_max = std::size_t{1} << 20;
+constexpr std::size_t unsent_max = std::size_t{512} << 10;
 /// What a channel may send before the next one's turn.
 constexpr std::size_t send_turn = std::size_t{256} << 10;
 /// libssh leaves a request that it cannot read without an answer; a client that has been silent for

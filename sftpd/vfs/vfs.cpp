@@ -4,6 +4,7 @@
 
 #include "metadata/database.h"
 #include "metadata/repositories/accounts.h"
+#include "sftpd/vfs/block_cache.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/listing_prefetch.h"
 #include "sftpd/vfs/node_attributes.h"
@@ -341,6 +342,8 @@ storage::Future<void> Vfs::rename_over(std::string_view from, std::string_view t
 std::string Vfs::real_path(std::string_view path) {
   return translated([&] { return find(path, Links::follow).path(); });
 }
+
+std::size_t Vfs::read_ahead_max() const { return files_.cache().window_max(); }
 
 Space Vfs::space(std::string_view path) {
   return translated([&] {
