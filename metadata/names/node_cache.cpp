@@ -12,6 +12,8 @@ namespace {
 constexpr int run_min = 3;
 constexpr int page_min = 64;
 constexpr int page_max = 512;
+/// Clients choose targets: longer ones are asked for each time.
+constexpr std::size_t link_target_max = 255;
 
 std::size_t mixed(std::size_t a, std::size_t b) {
   return a ^ (b + 0x9E3779B97F4A7C15U + (a << 6) + (a >> 2));
@@ -121,6 +123,7 @@ void NodeCache::put(Entry entry) {
     const auto old = by_id_.find({entry.account, entry.node->id});
     if (old != by_id_.end()) erase(old->second);
   }
+  if (entry.node && entry.node->link_target.size() > link_target_max) return;
   entries_.push_front(std::move(entry));
   const auto added = entries_.begin();
   by_name_.emplace(added->key(), added);

@@ -28,7 +28,7 @@ namespace metadata {
 class NodeCache {
  public:
   using Clock = std::chrono::steady_clock;
-  static constexpr std::size_t entries_max = 32'768;  ///< some 16 MB
+  static constexpr std::size_t entries_max = 32'768;  ///< some 16 MB, at most 40
   /// For so long a row is believed, whatever happens.
   static constexpr std::chrono::seconds age_max{20};
 

@@ -13,6 +13,10 @@ namespace metadata {
 class NodeCache;
 class Session;
 
+/// The first statement of a transaction that changes the tree in another process than a server:
+/// waits until no server trusts its memory, and none does until it ends.
+inline constexpr char distrust_names[] = "SELECT pg_advisory_xact_lock_shared(1397244504, 2)";
+
 /// Tells servers on one database of each other, so that one that is alone may trust its NodeCache.
 ///
 /// Each holds an advisory lock, shared, on a connection of its own; who is alone holds it

@@ -58,6 +58,16 @@ TEST_F(NodeCacheTest, FollowsNamesThatWereRead) {
   EXPECT_FALSE(walk({"photos"}, AccountId{2}));
 }
 
+TEST_F(NodeCacheTest, LongLinkTargetsAreNotKept) {
+  Node link = node(14, root, "link", NodeKind::symlink);
+  link.link_target = std::string(255, 'x');
+  know({top, link});
+  EXPECT_TRUE(walk({"link"}));
+  link.link_target += 'x';
+  know({link});
+  EXPECT_FALSE(walk({"link"})) << "nor is the old one";
+}
+
 TEST_F(NodeCacheTest, Counts) {
   know({top, photos});
   walk({"photos"});
