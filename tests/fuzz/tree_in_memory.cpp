@@ -78,6 +78,8 @@ Vfs::Vfs(FileSystem& files, Identity identity)
     : files_(files), identity_(std::move(identity)), root_{1} {}
 Vfs::~Vfs() = default;
 
+std::size_t Vfs::read_ahead_max() const { return content_bytes_max; }
+
 Attributes Vfs::stat(std::string_view path, Links) {
   return files_.get(absolute(path))->attributes;
 }
