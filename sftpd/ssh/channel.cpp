@@ -169,6 +169,7 @@ std::size_t Channel::read_staged(std::span<std::byte> into) {
   const std::size_t count = std::min(into.size(), left.size());
   std::memcpy(into.data(), left.data(), count);
   staged_taken_ += count;
+  staged_bytes_ -= count;
   if (count == left.size()) {
     staged_.pop_front();
     staged_taken_ = 0;
@@ -181,6 +182,7 @@ void Channel::stage() {
     std::vector<std::byte> piece(std::min(buffered_, staged_piece_size));
     piece.resize(pull(piece, Window::stays));
     if (piece.empty()) return;
+    staged_bytes_ += piece.size();
     staged_.push_back(std::move(piece));
   }
 }

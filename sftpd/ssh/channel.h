@@ -66,6 +66,10 @@ class Channel final : public ByteStream {
   /// The client sent more than it was allowed to: the connection must end.
   bool is_flooded() const { return flooded_; }
   std::uint64_t bytes_moved() const { return bytes_moved_; }
+  /// What has arrived and the program has not taken.
+  std::size_t waiting_bytes() const {
+    return state_ == State::running ? buffered_ + staged_bytes_ : 0;
+  }
   /// There are bytes that wait only for their turn.
   bool is_held_back() const { return flow_ && flow_->waits(); }
 
@@ -105,6 +109,7 @@ class Channel final : public ByteStream {
   std::size_t buffered_ = 0;                   ///< bytes libssh holds for us
   std::deque<std::vector<std::byte>> staged_;  ///< read from libssh, not yet by the program
   std::size_t staged_taken_ = 0;               ///< of the first piece
+  std::size_t staged_bytes_ = 0;               ///< not taken of all pieces
   OutputQueue queue_;
   std::size_t queued_at_step_ = 0;
   std::uint64_t bytes_moved_ = 0;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <stdexcept>
 #include <utility>
@@ -42,7 +43,8 @@ Connection::Connection(Shared& shared, Admission::Ticket ticket, FileDescriptor 
     : shared_(shared),
       options_(shared.options),
       ticket_(std::move(ticket)),
-      socket_(std::move(socket)) {
+      socket_(std::move(socket)),
+      waiting_(shared.waiting_room) {
   info_.connection_id = id;
   info_.peer_address = std::move(peer_address);
   window_limits_ = {.base_bytes = options_.window_base_bytes,
@@ -204,9 +206,12 @@ void Connection::work() {
   heard_ = keepalive_sent_ = active_ = Clock::now();
   while (end_reason_ == nullptr && alive()) {
     const bool more = work_once();
+    if (stopping_.load()) return end("server stops");
     if (peer_is_quiet_too_long()) end("no sign of life");
     if (is_idle_too_long()) end("idle");
-    if (end_reason_ != nullptr || !poll(more ? 0 : poll_timeout())) return;
+    if (end_reason_ != nullptr) return;
+    if (!more && has_to_wait_for_programs() && wait_for_programs()) continue;
+    if (!poll(more ? 0 : poll_timeout())) return;
   }
 }
 
@@ -258,6 +263,28 @@ bool Connection::send_output() {
 void Connection::drop_closed_channels() {
   // Freeing one may poll and so open another one: that one waits in opened_channels_.
   std::erase_if(channels_, [](const auto& channel) { return channel->is_over(); });
+}
+
+/// What programs have no use for yet, and there is no room for, is left in the socket: libssh would
+/// keep all of each channel's window. But output needs it, to hear that the client has room.
+bool Connection::has_to_wait_for_programs() {
+  std::size_t bytes = 0;
+  bool output = (ssh_get_status(session_.get()) & SSH_WRITE_PENDING) != 0;
+  for (const auto& channel : channels_) {
+    bytes += channel->waiting_bytes();
+    output = output || channel->has_output();
+  }
+  return !waiting_.fit(bytes) && !output;
+}
+
+/// Without reading from the socket. False if the client has gone: what it sent is still there.
+bool Connection::wait_for_programs() {
+  std::array<pollfd, 2> waited{
+      {{wake_->descriptor(), POLLIN, 0}, {ssh_get_fd(session_.get()), POLLRDHUP, 0}}};
+  ::poll(waited.data(), waited.size(), poll_timeout());
+  heard_ = Clock::now();  // It may well speak: nobody listens.
+  if (waited[0].revents != 0) wake_->lower();
+  return waited[1].revents == 0;
 }
 
 // Clocks.

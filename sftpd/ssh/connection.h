@@ -18,6 +18,7 @@
 #include "sftpd/ssh/receive_window.h"
 #include "sftpd/ssh/round_trip.h"
 #include "sftpd/ssh/server.h"
+#include "sftpd/ssh/waiting_room.h"
 #include "sftpd/ssh/wake.h"
 
 namespace sftpd::ssh {
@@ -28,6 +29,7 @@ struct Shared {
   auth::Authenticator& authenticator;
   BindHandle bind;
   std::mutex bind_mutex;  ///< libssh copies keys and options out of `bind`
+  WaitingRoom waiting_room{options.waiting_bytes_max};
 };
 
 /// One client, from its first byte to its last. run() on its own thread; stop() from any.
@@ -60,6 +62,8 @@ class Connection {
   void limit(Channel& channel);
 
   bool poll(int timeout_ms);
+  bool has_to_wait_for_programs();
+  bool wait_for_programs();
   bool alive() const;
   int poll_timeout() const;
   bool peer_is_quiet_too_long();
@@ -95,6 +99,7 @@ class Connection {
   std::vector<std::unique_ptr<Channel>>
       opened_channels_;  ///< by libssh's callback, since the last turn
   std::vector<std::unique_ptr<Channel>> channels_;
+  WaitingRoom::Place waiting_;
   std::size_t first_to_send_ = 0;
   std::uint64_t output_seen_ = 0;  ///< socket_counter_.out_bytes when send_budget_ was filled
   std::size_t send_budget_ = 0;

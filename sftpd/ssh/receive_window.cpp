@@ -8,8 +8,6 @@ namespace {
 
 /// For nearer clients the base is enough at any speed, and what arrives in one go tells nothing.
 constexpr std::chrono::milliseconds near_max{5};
-/// libssh keeps its buffer when we have taken what was in it, and fills it again.
-constexpr std::size_t buffers_of_base = 2;
 
 }  // namespace
 
@@ -29,7 +27,6 @@ void ReceiveWindow::consumed(std::size_t bytes, Clock::time_point now) {
   if (quarter_bytes_ < size_ / 4) return;
   quarter_bytes_ = 0;
   const auto elapsed = now - std::exchange(quarter_since_, now);
-  if (paid_ == 0) (void)pay(buffers_of_base * limits_.base_bytes);
   // At this speed all of it arrives within a round trip: the client has to stop and wait.
   if (limits_.round_trip && size_ < limits_.max_bytes) {
     const auto round_trip = limits_.round_trip();

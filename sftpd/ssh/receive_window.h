@@ -9,8 +9,8 @@ namespace sftpd::ssh {
 
 /// How far ahead a client may send on one channel: the base, and four times as much whenever it
 /// would arrive within a round trip, as long as memory for it can be had. What was granted cannot
-/// be taken back, so it is paid for until the channel ends. The base is had without asking, by
-/// channels that are idle too; who uploads pays for it as soon as there is memory.
+/// be taken back, so it is paid for until the channel ends. The base is had without asking: what of
+/// it piles up here is bounded by WaitingRoom.
 class ReceiveWindow {
  public:
   using Clock = std::chrono::steady_clock;

@@ -85,6 +85,8 @@ struct ServerOptions {
   /// wait.
   std::function<bool(std::size_t bytes)> reserve_memory;
   std::function<void(std::size_t bytes)> release_memory;
+  /// Of all channels, received and not taken by their programs: see WaitingRoom.
+  std::size_t waiting_bytes_max = std::size_t{32} << 20;
 
   /// How fast the bytes of channels may move; null: as fast as they can. Must outlive the server.
   limits::Bandwidth* bandwidth = nullptr;

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <future>
+#include <thread>
 #include <vector>
 
 #include "tests/sftpd/ssh/test_server.h"
@@ -11,6 +14,11 @@ namespace sftpd::ssh::testing {
 namespace {
 
 using ::testing::HasSubstr;
+
+struct BytesOfSockets : ServerObserver {
+  void bytes_moved(std::uint64_t received, std::uint64_t) override { in += received; }
+  std::atomic<std::uint64_t> in{0};
+};
 
 TEST(Channels, ExitStatusAndErrorOutputReachTheClient) {
   TestServer server;
@@ -157,6 +165,25 @@ END
                                     server.port()));
   EXPECT_LT(std::stoll(sent.out), 6'000'000) << sent.err;
   EXPECT_GT(std::stoll(sent.out), 100'000);
+}
+
+TEST(Channels, WhatAProgramDoesNotTakeStaysInTheSocket) {
+  BytesOfSockets bytes;
+  TestServer server([&](ServerOptions& options) {
+    options.observer = &bytes;
+    options.waiting_bytes_max = 0;
+  });
+  server.programs().may_read = false;
+  auto upload = std::async(std::launch::async, [&] {
+    return run("head -c 30000000 /dev/zero | " + server.ssh("stall"));
+  });
+  ASSERT_TRUE(eventually([&] { return bytes.in > 128U << 10; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_LT(bytes.in, 400U << 10);  // the window has room for 1.28 MB
+  server.programs().may_read = true;
+  server.programs().wake_stalled();
+  EXPECT_EQ(upload.get().status, 0);
+  EXPECT_EQ(server.programs().read, 30'000'000U);
 }
 
 TEST(Channels, WhatReadsLittleAtATimeGetsEverything) {

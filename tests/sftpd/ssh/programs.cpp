@@ -121,6 +121,8 @@ class Stall : public Program {
  public:
   Stall(ProgramControl& control, ByteStream& stream) : Program(control, stream) {
     stream.write(bytes_of("stalled\n"));
+    std::lock_guard lock(control.mutex);
+    control.stalled = stream.waker();
   }
   std::optional<int> step() override {
     std::array<std::byte, 1000> buffer;

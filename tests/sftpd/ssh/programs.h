@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "sftpd/byte_stream.h"
@@ -16,6 +18,14 @@ struct ProgramControl {
   std::atomic<bool> may_read{true};  ///< "stall" reads only while this is set
   std::atomic<std::uint64_t> read{0};
   std::atomic<bool> symlink_link_first{false};
+
+  /// Lets the last "stall" look at may_read.
+  void wake_stalled() {
+    std::lock_guard lock(mutex);
+    if (stalled) stalled();
+  }
+  std::mutex mutex;
+  std::function<void()> stalled;  ///< its waker
 };
 
 /// Programs by command line: "echo", "discard" (answers "<bytes> <sha256>" at EOF), "source

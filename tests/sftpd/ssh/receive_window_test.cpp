@@ -22,7 +22,6 @@ class Window : public ::testing::Test {
       window.consumed(bytes_per_ms, now);
     }
   }
-  static constexpr std::size_t base_price = 4 * mib;  ///< of 2 MiB
   std::size_t reserved = 0;
   bool memory_left = true;
   microseconds round_trip{milliseconds(100)};
@@ -45,7 +44,7 @@ TEST_F(Window, GrowsWhenAWindowARoundTripArrives) {
     EXPECT_GE(window.size(), 4 * mib);
     receive(window, 160'000, 1000);
     EXPECT_EQ(window.size(), 16 * mib);
-    EXPECT_EQ(reserved, 14 * mib + base_price);
+    EXPECT_EQ(reserved, 14 * mib);
   }
   EXPECT_EQ(reserved, 0U);
 }
@@ -57,19 +56,7 @@ TEST_F(Window, StaysWhenTheClientIsSlowOrNear) {
   round_trip = microseconds(100);
   receive(window, 1'000'000, 1000);  // 1 GB/s
   EXPECT_EQ(window.size(), 2 * mib);
-  EXPECT_EQ(reserved, base_price);
-}
-
-TEST_F(Window, TheBaseIsPaidForByWhoUploadsAndWhenThereIsMemory) {
-  memory_left = false;
-  ReceiveWindow window(limits);
-  receive(window, 1'000, 1000);
-  memory_left = true;
   EXPECT_EQ(reserved, 0U);
-  receive(window, 1'000, 1100);
-  EXPECT_EQ(reserved, base_price);
-  receive(window, 1'000, 3000);
-  EXPECT_EQ(reserved, base_price);
 }
 
 TEST_F(Window, StaysWhenThereIsNoMemory) {
