@@ -343,7 +343,10 @@ std::string Vfs::real_path(std::string_view path) {
   return translated([&] { return find(path, Links::follow).path(); });
 }
 
-std::size_t Vfs::read_ahead_max() const { return files_.cache().window_max(); }
+std::size_t Vfs::read_ahead_max() const {
+  const BlockCache& cache = files_.cache();
+  return cache.has_room(0) ? cache.window_max() : 0;
+}
 
 Space Vfs::space(std::string_view path) {
   return translated([&] {

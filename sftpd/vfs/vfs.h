@@ -72,7 +72,7 @@ class Vfs {
   Space space(std::string_view path);
 
   /// How far a client that reads in order may be read for ahead of it: the less, the more there
-  /// are.
+  /// are; nothing while answers that clients do not fetch fill the read cache.
   std::size_t read_ahead_max() const;
 
   const Identity& identity() const { return identity_; }

@@ -236,5 +236,22 @@ TEST_F(ConcurrencyTest, ASlowReaderHoldsItsOwnWindowOnly) {
   EXPECT_EQ(content, noise(8 * mib));
 }
 
+TEST_F(ConcurrencyTest, NobodyIsReadForAheadWhileAnswersFillTheCache) {
+  options.read_cache_max = 2 * mib;
+  restart();
+  put("file", noise(8 * mib));
+  restart();
+  const auto reader = open_reading("file");
+  EXPECT_GT(vfs->read_ahead_max(), 0U);
+  std::vector<storage::Payload> not_sent_yet;
+  for (std::size_t at = 0; at < 8 * mib; at += 128 * kib) {  // not in order
+    not_sent_yet.push_back(reader->read(8 * mib - 128 * kib - at, 128 * kib).get());
+  }
+  EXPECT_EQ(vfs->read_ahead_max(), 0U);
+  not_sent_yet.clear();
+  files->cache().wait_until_idle();
+  EXPECT_GT(vfs->read_ahead_max(), 0U);
+}
+
 }  // namespace
 }  // namespace sftpd::vfs

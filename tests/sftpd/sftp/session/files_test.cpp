@@ -73,8 +73,9 @@ TEST_F(SftpFiles, ASetstatBehindACloseIsTheLastWord) {
 TEST_F(SftpFiles, WritesMayComeOutOfOrder) {
   const std::string content = noise(30 * 8'000);
   const std::string handle = client_->open("/a", create_flags);
-  for (const std::size_t piece : {1,  0,  3,  2,  5,  4,  9,  8,  7,  6,  10, 12, 11, 13, 14,
-                                  19, 18, 17, 16, 15, 20, 21, 22, 23, 24, 29, 28, 27, 26, 25}) {
+  const std::size_t order[]{1,  0,  3,  2,  5,  4,  9,  8,  7,  6,  10, 12, 11, 13, 14,
+                            19, 18, 17, 16, 15, 20, 21, 22, 23, 24, 29, 28, 27, 26, 25};
+  for (const std::size_t piece : order) {
     client_->send(SSH_FXP_WRITE,
                   handle + u64(piece * 8'000) + text(content.substr(piece * 8'000, 8'000)));
   }
@@ -131,8 +132,8 @@ TEST_F(SftpFiles, ManyReadsAreAnsweredEachUnderItsId) {
   put("/large", content);
   const std::string handle = client_->open("/large", SSH_FXF_READ);
   std::vector<std::uint32_t> ids;
-  for (int i = 0; i < 13; ++i) {
-    ids.push_back(client_->send(SSH_FXP_READ, handle + u64(i * 261'120ULL) + u32(261'120)));
+  for (std::uint64_t i = 0; i < 13; ++i) {
+    ids.push_back(client_->send(SSH_FXP_READ, handle + u64(i * 261'120) + u32(261'120)));
   }
   const auto close = client_->send(SSH_FXP_CLOSE, handle);
   std::string received;
