@@ -13,6 +13,7 @@ constexpr std::size_t small_block_bytes = 16 * 1024;
 /// Reading further ahead than the packet at hand saves calls for small packets, and costs a move of
 /// what was read too much for large ones.
 constexpr std::size_t read_ahead_bytes = 64 * 1024;
+constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t copied_packet_bytes_max = 16 * 1024;
 constexpr int blocks_alive_max = 8;
 
@@ -93,8 +94,10 @@ void Inbox::make_room(std::size_t bytes) {
   if (untouched && !may_grow && bytes <= block_->capacity) {
     std::memmove(block_->bytes.get(), block_->bytes.get() + begin_, received());
   } else {
-    // Two of the longest packets: what is read too much seldom has to be moved.
-    const std::size_t large = 2 * (std::size_t{packet_length_max_} + length_field_bytes);
+    // As the client's packets are: hundreds of uploads have one of these each.
+    longest_packet_ = std::max(longest_packet_, bytes);
+    const std::size_t large =
+        (longest_packet_ + read_ahead_bytes + page_bytes - 1) / page_bytes * page_bytes;
     const bool small_will_do = bytes <= small_block_bytes && !filled_;
     auto block = std::make_shared<Block>(small_will_do ? small_block_bytes : large, blocks_alive_);
     if (received() != 0) {

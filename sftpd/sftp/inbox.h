@@ -51,6 +51,7 @@ class Inbox {
   std::shared_ptr<std::atomic<int>> blocks_alive_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t longest_packet_ = 0;  ///< that a block was made for
   std::size_t received_since_settled_ = 0;
   bool filled_ = false;  ///< the last read took all the room it had
 };

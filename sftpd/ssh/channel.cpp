@@ -130,6 +130,7 @@ int Channel::received(std::size_t buffered, bool is_stderr) noexcept {
     return static_cast<int>(buffered);
   }
   buffered_ = buffered;
+  most_waiting_bytes_ = std::max(most_waiting_bytes_, waiting_bytes());
   arrived_ = true;
   if (buffered > window_.size() + window_slack) flooded_ = true;
   return 0;  // It stays with libssh, which so keeps the window closed, until it is read.

@@ -70,6 +70,8 @@ class Channel final : public ByteStream {
   std::size_t waiting_bytes() const {
     return state_ == State::running ? buffered_ + staged_bytes_ : 0;
   }
+  /// The most of it so far: libssh keeps a buffer for so much until the channel ends.
+  std::size_t most_waiting_bytes() const { return most_waiting_bytes_; }
   /// There are bytes that wait only for their turn.
   bool is_held_back() const { return flow_ && flow_->waits(); }
 
@@ -110,6 +112,7 @@ class Channel final : public ByteStream {
   std::deque<std::vector<std::byte>> staged_;  ///< read from libssh, not yet by the program
   std::size_t staged_taken_ = 0;               ///< of the first piece
   std::size_t staged_bytes_ = 0;               ///< not taken of all pieces
+  std::size_t most_waiting_bytes_ = 0;
   OutputQueue queue_;
   std::size_t queued_at_step_ = 0;
   std::uint64_t bytes_moved_ = 0;

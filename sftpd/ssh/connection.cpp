@@ -268,13 +268,15 @@ void Connection::drop_closed_channels() {
 /// What programs have no use for yet, and there is no room for, is left in the socket: libssh would
 /// keep all of each channel's window. But output needs it, to hear that the client has room.
 bool Connection::has_to_wait_for_programs() {
-  std::size_t bytes = 0;
+  std::size_t now = 0;
+  std::size_t most = 0;
   bool output = (ssh_get_status(session_.get()) & SSH_WRITE_PENDING) != 0;
   for (const auto& channel : channels_) {
-    bytes += channel->waiting_bytes();
+    now += channel->waiting_bytes();
+    most += channel->most_waiting_bytes();
     output = output || channel->has_output();
   }
-  return !waiting_.fit(bytes) && !output;
+  return !waiting_.fit(now, most) && !output;
 }
 
 /// Without reading from the socket. False if the client has gone: what it sent is still there.

@@ -18,15 +18,17 @@ class WaitingRoom {
   class Place {
    public:
     explicit Place(WaitingRoom& room) : room_(room) {}
-    ~Place() { (void)fit(0); }
+    ~Place() { (void)take(0); }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
 
-    /// Takes more, or gives some back, so that `bytes` have room. False if there is not enough:
-    /// then nothing changes.
-    bool fit(std::size_t bytes);
+    /// Whether more bytes than the `now` that wait may come, where `most` is how many waited at a
+    /// time so far: it takes room for those, or gives some back.
+    bool fit(std::size_t now, std::size_t most);
 
    private:
+    bool take(std::size_t bytes);
+
     WaitingRoom& room_;
     std::size_t taken_ = 0;
   };

@@ -177,7 +177,7 @@ TEST(Channels, WhatAProgramDoesNotTakeStaysInTheSocket) {
   auto upload = std::async(std::launch::async, [&] {
     return run("head -c 30000000 /dev/zero | " + server.ssh("stall"));
   });
-  ASSERT_TRUE(eventually([&] { return bytes.in > 128U << 10; }));
+  ASSERT_TRUE(eventually([&] { return bytes.in > 64U << 10; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   EXPECT_LT(bytes.in, 400U << 10);  // the window has room for 1.28 MB
   server.programs().may_read = true;
