@@ -34,12 +34,13 @@ void ReceiveWindow::consumed(std::size_t bytes, Clock::time_point now) {
   }
 }
 
-/// Quickly: each round trip in which the client waits is lost.
+/// At once as far as may be: each round trip in which the client waits is lost.
 void ReceiveWindow::grow() {
-  for (const std::size_t factor : {4U, 2U}) {
+  for (const std::size_t factor : {16U, 4U, 2U}) {
     const std::size_t target = std::min(limits_.max_bytes, size_ * factor);
     if (!pay(target - size_)) continue;
     size_ = target;
+    unannounced_ = std::max(unannounced_, announced_at_least);
     return;
   }
 }
