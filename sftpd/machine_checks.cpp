@@ -12,7 +12,7 @@
 #include "sftpd/process/file_limit.h"
 #include "sftpd/ssh/address_check.h"
 #include "sftpd/ssh/host_keys.h"
-#include "sftpd/vfs/scratch_file.h"
+#include "sftpd/vfs/writing/scratch_file.h"
 
 namespace sftpd {
 namespace {

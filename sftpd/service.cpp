@@ -18,8 +18,8 @@
 #include "sftpd/process/memory.h"
 #include "sftpd/process/service_manager.h"
 #include "sftpd/process/stop_signals.h"
-#include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/vfs.h"
+#include "sftpd/vfs/writing/memory_pool.h"
 
 namespace sftpd {
 namespace {

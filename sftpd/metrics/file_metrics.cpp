@@ -1,7 +1,7 @@
 #include "sftpd/metrics/table.h"
-#include "sftpd/vfs/block_cache.h"
-#include "sftpd/vfs/memory_pool.h"
-#include "sftpd/vfs/open_files.h"
+#include "sftpd/vfs/open_file/open_files.h"
+#include "sftpd/vfs/reading/block_cache.h"
+#include "sftpd/vfs/writing/memory_pool.h"
 
 namespace sftpd::metrics {
 namespace {

@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "sftpd/vfs/file_handle.h"
 #include "sftpd/vfs/open_directory.h"
+#include "sftpd/vfs/open_file/file_handle.h"
 
 namespace sftpd::sftp {
 

@@ -3,15 +3,15 @@
 #include <algorithm>
 
 #include "metadata/repositories/objects.h"
-#include "sftpd/vfs/block_cache.h"
-#include "sftpd/vfs/content_type.h"
-#include "sftpd/vfs/disk_cache.h"
+#include "sftpd/vfs/content/content_type.h"
 #include "sftpd/vfs/executor.h"
-#include "sftpd/vfs/memory_pool.h"
-#include "sftpd/vfs/object_check.h"
-#include "sftpd/vfs/object_reserve.h"
-#include "sftpd/vfs/open_files.h"
-#include "sftpd/vfs/scratch_file.h"
+#include "sftpd/vfs/open_file/open_files.h"
+#include "sftpd/vfs/reading/block_cache.h"
+#include "sftpd/vfs/reading/disk_cache.h"
+#include "sftpd/vfs/reading/object_check.h"
+#include "sftpd/vfs/writing/memory_pool.h"
+#include "sftpd/vfs/writing/object_reserve.h"
+#include "sftpd/vfs/writing/scratch_file.h"
 
 namespace sftpd::vfs {
 

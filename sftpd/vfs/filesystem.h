@@ -11,7 +11,7 @@
 #include "metadata/database.h"
 #include "metadata/ids.h"
 #include "sftpd/vfs/counts.h"
-#include "sftpd/vfs/inline_backlog.h"
+#include "sftpd/vfs/writing/inline_backlog.h"
 #include "storage/object_store.h"
 
 namespace sftpd::vfs {

@@ -6,8 +6,8 @@
 #include "metadata/names/cached_nodes.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/node_attributes.h"
-#include "sftpd/vfs/open_file.h"
-#include "sftpd/vfs/open_files.h"
+#include "sftpd/vfs/open_file/open_file.h"
+#include "sftpd/vfs/open_file/open_files.h"
 
 namespace sftpd::vfs {
 

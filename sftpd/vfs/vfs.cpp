@@ -4,13 +4,13 @@
 
 #include "metadata/database.h"
 #include "metadata/repositories/accounts.h"
-#include "sftpd/vfs/block_cache.h"
 #include "sftpd/vfs/filesystem.h"
-#include "sftpd/vfs/listing_prefetch.h"
 #include "sftpd/vfs/node_attributes.h"
-#include "sftpd/vfs/open_file.h"
-#include "sftpd/vfs/open_files.h"
+#include "sftpd/vfs/open_file/open_file.h"
+#include "sftpd/vfs/open_file/open_files.h"
 #include "sftpd/vfs/path_walk.h"
+#include "sftpd/vfs/reading/block_cache.h"
+#include "sftpd/vfs/reading/listing_prefetch.h"
 
 namespace sftpd::vfs {
 

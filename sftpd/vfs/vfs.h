@@ -9,8 +9,8 @@
 #include "metadata/ids.h"
 #include "sftpd/vfs/attributes.h"
 #include "sftpd/vfs/error.h"
-#include "sftpd/vfs/file_handle.h"
 #include "sftpd/vfs/open_directory.h"
+#include "sftpd/vfs/open_file/file_handle.h"
 #include "sftpd/vfs/path_walk.h"
 #include "storage/future.h"
 

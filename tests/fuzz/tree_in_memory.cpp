@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "sftpd/vfs/listing_prefetch.h"
+#include "sftpd/vfs/reading/listing_prefetch.h"
 
 namespace sftpd::vfs {
 namespace {

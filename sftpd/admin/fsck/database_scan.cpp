@@ -8,7 +8,7 @@
 
 #include "metadata/repositories/consistency.h"
 #include "metadata/repositories/objects.h"
-#include "sftpd/vfs/hash.h"
+#include "sftpd/vfs/content/hash.h"
 
 namespace sftpd::admin::fsck {
 namespace {

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <thread>
 
-#include "sftpd/vfs/block_cache.h"
+#include "sftpd/vfs/reading/block_cache.h"
 #include "tests/sftpd/vfs/vfs_fixture.h"
 
 namespace sftpd::vfs {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "sftpd/vfs/block_cache.h"
+#include "sftpd/vfs/reading/block_cache.h"
 #include "tests/sftpd/vfs/vfs_fixture.h"
 
 namespace sftpd::vfs {

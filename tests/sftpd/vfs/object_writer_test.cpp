@@ -1,4 +1,4 @@
-#include "sftpd/vfs/object_writer.h"
+#include "sftpd/vfs/writing/object_writer.h"
 
 #include "tests/sftpd/vfs/vfs_fixture.h"
 

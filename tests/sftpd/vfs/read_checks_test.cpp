@@ -1,6 +1,6 @@
 // Bytes that are not those that were stored are never handed out without a word.
 
-#include "sftpd/vfs/block_cache.h"
+#include "sftpd/vfs/reading/block_cache.h"
 #include "tests/sftpd/vfs/vfs_fixture.h"
 
 namespace sftpd::vfs {

@@ -11,8 +11,8 @@
 
 #include "metadata/database.h"
 #include "sftpd/vfs/filesystem.h"
-#include "sftpd/vfs/memory_pool.h"
 #include "sftpd/vfs/vfs.h"
+#include "sftpd/vfs/writing/memory_pool.h"
 #include "storage/local/local_object_store.h"
 #include "tests/sftpd/vfs/noise.h"
 

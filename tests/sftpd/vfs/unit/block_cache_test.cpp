@@ -1,11 +1,11 @@
-#include "sftpd/vfs/block_cache.h"
+#include "sftpd/vfs/reading/block_cache.h"
 
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 
-#include "sftpd/vfs/reader.h"
+#include "sftpd/vfs/reading/reader.h"
 #include "tests/support/failing_object_store.h"
 #include "tests/support/memory_object_store.h"
 

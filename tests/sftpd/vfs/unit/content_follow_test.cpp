@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "sftpd/vfs/content.h"
+#include "sftpd/vfs/content/content.h"
 
 namespace sftpd::vfs {
 namespace {

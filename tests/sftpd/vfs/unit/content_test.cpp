@@ -1,4 +1,4 @@
-#include "sftpd/vfs/content.h"
+#include "sftpd/vfs/content/content.h"
 
 #include <gtest/gtest.h>
 

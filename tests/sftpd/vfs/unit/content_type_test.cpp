@@ -1,4 +1,4 @@
-#include "sftpd/vfs/content_type.h"
+#include "sftpd/vfs/content/content_type.h"
 
 #include <gtest/gtest.h>
 

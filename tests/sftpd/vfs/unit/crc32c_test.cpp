@@ -1,4 +1,4 @@
-#include "sftpd/vfs/crc32c.h"
+#include "sftpd/vfs/content/crc32c.h"
 
 #include <gtest/gtest.h>
 

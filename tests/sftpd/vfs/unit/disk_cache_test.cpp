@@ -1,4 +1,4 @@
-#include "sftpd/vfs/disk_cache.h"
+#include "sftpd/vfs/reading/disk_cache.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-#include "sftpd/vfs/block_cache.h"
+#include "sftpd/vfs/reading/block_cache.h"
 #include "storage/future.h"
 #include "tests/support/failing_object_store.h"
 #include "tests/support/memory_object_store.h"

@@ -1,4 +1,4 @@
-#include "sftpd/vfs/memory_pool.h"
+#include "sftpd/vfs/writing/memory_pool.h"
 
 #include <gtest/gtest.h>
 

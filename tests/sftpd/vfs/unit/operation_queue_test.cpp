@@ -1,4 +1,4 @@
-#include "sftpd/vfs/operation_queue.h"
+#include "sftpd/vfs/open_file/operation_queue.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "sftpd/vfs/executor.h"
-#include "sftpd/vfs/memory_pool.h"
+#include "sftpd/vfs/writing/memory_pool.h"
 
 namespace sftpd::vfs {
 namespace {

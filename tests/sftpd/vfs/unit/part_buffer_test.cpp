@@ -1,4 +1,4 @@
-#include "sftpd/vfs/part_buffer.h"
+#include "sftpd/vfs/writing/part_buffer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

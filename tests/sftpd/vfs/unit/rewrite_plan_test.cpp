@@ -1,4 +1,4 @@
-#include "sftpd/vfs/rewrite_plan.h"
+#include "sftpd/vfs/content/rewrite_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "sftpd/vfs/scratch_file.h"
+#include "sftpd/vfs/writing/scratch_file.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,88 @@
+#include "sftpd/vfs/content/crc32c.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
+
+namespace sftpd::vfs {
+
+namespace {
+
+constexpr std::uint32_t polynomial = 0x82F63B78;  // 0x1EDC6F41, its bits reversed
+constexpr std::size_t slices = 8;
+
+using Tables = std::array<std::array<std::uint32_t, 256>, slices>;
+
+/// tables[k][b]: what byte b adds to the remainder when k more bytes follow it.
+constexpr Tables make_tables() {
+  Tables tables{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    std::uint32_t rest = byte;
+    for (int bit = 0; bit < 8; ++bit) rest = (rest >> 1) ^ ((rest & 1) != 0 ? polynomial : 0);
+    tables[0][byte] = rest;
+  }
+  for (std::size_t slice = 1; slice < slices; ++slice) {
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      const std::uint32_t before = tables[slice - 1][byte];
+      tables[slice][byte] = (before >> 8) ^ tables[0][before & 0xFF];
+    }
+  }
+  return tables;
+}
+
+constexpr Tables tables = make_tables();
+
+std::uint64_t little_endian_u64(std::span<const std::byte> bytes) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return std::endian::native == std::endian::little ? value : __builtin_bswap64(value);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::uint32_t crc,
+                                                               std::span<const std::byte> bytes) {
+  std::uint64_t rest = ~crc;
+  for (; bytes.size() >= sizeof rest; bytes = bytes.subspan(sizeof rest)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    rest = _mm_crc32_u64(rest, word);
+  }
+  auto narrow = static_cast<std::uint32_t>(rest);
+  for (const std::byte byte : bytes) {
+    narrow = _mm_crc32_u8(narrow, std::to_integer<unsigned char>(byte));
+  }
+  return ~narrow;
+}
+#endif
+
+}  // namespace
+
+std::uint32_t crc32c_by_tables(std::uint32_t crc, std::span<const std::byte> bytes) {
+  std::uint32_t rest = ~crc;
+  for (; bytes.size() >= slices; bytes = bytes.subspan(slices)) {
+    const std::uint64_t mixed = little_endian_u64(bytes) ^ rest;
+    const auto part = [mixed](int shift, std::size_t slice) {
+      return tables[slice][(mixed >> shift) & 0xFF];
+    };
+    rest = part(0, 7) ^ part(8, 6) ^ part(16, 5) ^ part(24, 4) ^ part(32, 3) ^ part(40, 2) ^
+           part(48, 1) ^ part(56, 0);
+  }
+  for (const std::byte byte : bytes) {
+    rest = (rest >> 8) ^ tables[0][(rest ^ std::to_integer<std::uint32_t>(byte)) & 0xFF];
+  }
+  return ~rest;
+}
+
+std::uint32_t crc32c(std::uint32_t crc, std::span<const std::byte> bytes) {
+#if defined(__x86_64__)
+  static const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
+  if (has_instruction) return by_instruction(crc, bytes);
+#endif
+  return crc32c_by_tables(crc, bytes);
+}
+
+}  // namespace sftpd::vfs

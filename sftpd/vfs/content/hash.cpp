@@ -1,0 +1,35 @@
+#include "sftpd/vfs/content/hash.h"
+
+#include <new>
+
+namespace sftpd::vfs {
+
+namespace {
+void expect(int result) {
+  if (result != 1) throw std::bad_alloc();
+}
+}  // namespace
+
+Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+  if (!context_) throw std::bad_alloc();
+  expect(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
+}
+
+void Sha256Hasher::add(std::span<const std::byte> bytes) {
+  expect(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
+}
+
+metadata::Sha256 Sha256Hasher::finish() {
+  metadata::Sha256 hash{};
+  unsigned size = 0;
+  expect(EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(hash.data()), &size));
+  return hash;
+}
+
+metadata::Sha256 sha256_of(const std::string& bytes) {
+  Sha256Hasher hasher;
+  hasher.add(std::as_bytes(std::span(bytes)));
+  return hasher.finish();
+}
+
+}  // namespace sftpd::vfs
