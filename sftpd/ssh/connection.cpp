@@ -266,7 +266,8 @@ void Connection::drop_closed_channels() {
 }
 
 /// What programs have no use for yet, and there is no room for, is left in the socket: libssh would
-/// keep all of each channel's window. But output needs it, to hear that the client has room.
+/// keep all of each channel's window. But output needs it, to hear that the client has room; and
+/// while the store is away for a minute, clients ask for signs of life.
 bool Connection::has_to_wait_for_programs() {
   std::size_t now = 0;
   std::size_t most = 0;
@@ -276,14 +277,24 @@ bool Connection::has_to_wait_for_programs() {
     most += channel->most_waiting_bytes();
     output = output || channel->has_output();
   }
-  return !waiting_.fit(now, most) && !output;
+  if (waiting_.fit(now, most) || output) {
+    unheard_since_ = {};
+    return false;
+  }
+  const std::uint64_t moved = bytes_moved();
+  if (unheard_since_ == Clock::time_point{} || moved != moved_when_unheard_) {
+    unheard_since_ = Clock::now();
+    moved_when_unheard_ = moved;
+  }
+  return Clock::now() - unheard_since_ < options_.unheard_max;
 }
 
 /// Without reading from the socket. False if the client has gone: what it sent is still there.
 bool Connection::wait_for_programs() {
   std::array<pollfd, 2> waited{
       {{wake_->descriptor(), POLLIN, 0}, {ssh_get_fd(session_.get()), POLLRDHUP, 0}}};
-  ::poll(waited.data(), waited.size(), poll_timeout());
+  const auto turn = std::min<std::int64_t>(poll_timeout(), options_.unheard_max.count());
+  ::poll(waited.data(), waited.size(), static_cast<int>(turn));
   heard_ = Clock::now();  // It may well speak: nobody listens.
   if (waited[0].revents != 0) wake_->lower();
   return waited[1].revents == 0;
@@ -321,8 +332,7 @@ bool Connection::peer_is_quiet_too_long() {
 
 bool Connection::is_idle_too_long() {
   if (options_.idle_timeout <= milliseconds{0}) return false;
-  std::uint64_t moved = 0;
-  for (const auto& channel : channels_) moved += channel->bytes_moved();
+  const std::uint64_t moved = bytes_moved();
   const auto now = Clock::now();
   const bool held_back = std::any_of(channels_.begin(), channels_.end(),
                                      [](const auto& channel) { return channel->is_held_back(); });
@@ -331,6 +341,12 @@ bool Connection::is_idle_too_long() {
     active_ = now;
   }
   return now - active_ >= options_.idle_timeout;
+}
+
+std::uint64_t Connection::bytes_moved() const {
+  std::uint64_t moved = 0;
+  for (const auto& channel : channels_) moved += channel->bytes_moved();
+  return moved;
 }
 
 std::chrono::microseconds Connection::measured_round_trip() const {

@@ -66,6 +66,7 @@ class Connection {
   bool wait_for_programs();
   bool alive() const;
   int poll_timeout() const;
+  std::uint64_t bytes_moved() const;
   bool peer_is_quiet_too_long();
   bool is_idle_too_long();
   auth::LoginResult await(storage::Future<auth::LoginResult> answer);
@@ -100,6 +101,8 @@ class Connection {
       opened_channels_;  ///< by libssh's callback, since the last turn
   std::vector<std::unique_ptr<Channel>> channels_;
   WaitingRoom::Place waiting_;
+  Clock::time_point unheard_since_{};
+  std::uint64_t moved_when_unheard_ = 0;
   std::size_t first_to_send_ = 0;
   std::uint64_t output_seen_ = 0;  ///< socket_counter_.out_bytes when send_budget_ was filled
   std::size_t send_budget_ = 0;

@@ -87,6 +87,9 @@ struct ServerOptions {
   std::function<void(std::size_t bytes)> release_memory;
   /// Of all channels, received and not taken by their programs: see WaitingRoom.
   std::size_t waiting_bytes_max = std::size_t{32} << 20;
+  /// A client whose bytes find no room there, and whose programs stand still, is heard again after
+  /// so long: it may ask whether we are alive.
+  std::chrono::milliseconds unheard_max{10'000};
 
   /// How fast the bytes of channels may move; null: as fast as they can. Must outlive the server.
   limits::Bandwidth* bandwidth = nullptr;

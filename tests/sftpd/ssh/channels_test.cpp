@@ -186,6 +186,25 @@ TEST(Channels, WhatAProgramDoesNotTakeStaysInTheSocket) {
   EXPECT_EQ(server.programs().read, 30'000'000U);
 }
 
+TEST(Channels, AClientThatIsHeldBackIsHeardAgain) {
+  TestServer server([](ServerOptions& options) {
+    options.waiting_bytes_max = 0;
+    options.unheard_max = std::chrono::milliseconds(500);
+  });
+  server.programs().may_read = false;
+  auto upload = std::async(std::launch::async, [&] {
+    return run("head -c 30000000 /dev/zero | " +
+               server.ssh("stall", "-o ServerAliveInterval=1 -o ServerAliveCountMax=2"));
+  });
+  ASSERT_TRUE(eventually([&] { return server.programs().alive == 1; }));
+  std::this_thread::sleep_for(std::chrono::seconds(5));
+  server.programs().may_read = true;
+  server.programs().wake_stalled();
+  const auto uploaded = upload.get();
+  EXPECT_EQ(uploaded.status, 0) << uploaded.err;
+  EXPECT_EQ(server.programs().read, 30'000'000U);
+}
+
 TEST(Channels, WhatReadsLittleAtATimeGetsEverything) {
   TestServer server;
   auto upload = std::async(std::launch::async, [&] {
