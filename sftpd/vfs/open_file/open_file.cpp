@@ -281,7 +281,11 @@ Step OpenFile::truncate_step(std::uint64_t size, bool may_wait) {
   }
   {
     std::lock_guard lock(mutex_);
-    if (size == size_) return Step::done;
+    if (size == size_) {
+      // Committed all the same: what a crash left of an earlier upload must not follow.
+      if (!dirty_) touch_locked();
+      return Step::done;
+    }
     if (!stream_ || size >= stream_->end()) {
       content_.truncate(size);
       if (size == 0) mime_.clear();

@@ -5,10 +5,13 @@ import os
 import pathlib
 import random
 
+AT_ONCE = 64 << 20  # it cannot make 256 MiB
+
 
 def content(length, seed=1):
     """`length` bytes that compress badly and tell where they belong."""
-    return random.Random(f"{seed}/{length}").randbytes(length)
+    source = random.Random(f"{seed}/{length}")
+    return b"".join(source.randbytes(min(AT_ONCE, length - at)) for at in range(0, length, AT_ONCE))
 
 
 def digest(source):

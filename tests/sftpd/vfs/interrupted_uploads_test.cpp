@@ -153,6 +153,23 @@ TEST_F(InterruptedUploadTest, ContentThatCameLaterStays) {
   EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
 }
 
+TEST_F(InterruptedUploadTest, AFileThatWasEmptiedAgainStaysEmpty) {
+  upload_and_die("", "file", {"0:350000"});
+  put_here("file", "");
+  process->finish_interrupted_uploads();
+  EXPECT_EQ(content_of("file"), "");
+}
+
+TEST_F(InterruptedUploadTest, AFileThatWasCutWhereItEndsStaysAsLong) {
+  put_here("file", noise(200 * kib));
+  upload_and_die("", "file", {"204800:350000"});
+  AttributeChanges same;
+  same.size = 200 * kib;
+  tree->set_attributes("file", same, Vfs::Links::follow).get();
+  process->finish_interrupted_uploads();
+  EXPECT_EQ(content_of("file"), noise(200 * kib));
+}
+
 TEST_F(InterruptedUploadTest, AnAppendDoesNotGoBehindContentThatCameLater) {
   put_here("file", uploaded().substr(0, 100'000));
   upload_and_die("a", "file", {"100000:350000"});
