@@ -54,6 +54,8 @@ storage::Future<void> OpenFile::submit(Operation operation, Effect effect, Expec
   std::uint64_t number = 0;
   {
     std::lock_guard lock(mutex_);
+    // Its end, not its length: an operation that has just taken effect is counted once more.
+    if (expected.appended > 0) expected.write_end = attributes_locked().size + expected.appended;
     number = next_expected_++;
     expected_.emplace(number, std::move(expected));
   }
@@ -76,7 +78,7 @@ storage::Future<void> OpenFile::submit(Operation operation, Effect effect, Expec
 }
 
 void OpenFile::Expected::apply_to(Attributes& attributes) const {
-  attributes.size = changes.size.value_or(std::max(attributes.size + appended, write_end));
+  attributes.size = changes.size.value_or(std::max(attributes.size, write_end));
   if (changes.permissions) attributes.permissions = *changes.permissions & 07777;
   if (changes.atime) attributes.atime = *changes.atime;
   if (changes.mtime) attributes.mtime = *changes.mtime;
@@ -337,6 +339,10 @@ Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
 
 Attributes OpenFile::attributes() {
   std::lock_guard lock(mutex_);
+  return attributes_locked();
+}
+
+Attributes OpenFile::attributes_locked() const {
   Attributes attributes = attributes_of(node_);
   attributes.size = size_;
   for (const auto& [number, expected] : expected_) expected.apply_to(attributes);

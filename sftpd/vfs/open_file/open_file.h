@@ -193,6 +193,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void discard_finished();
   void throw_if_failed();
   void remember_failure();
+  Attributes attributes_locked() const;
 
   FileSystem& files_;
   const metadata::AccountId account_;

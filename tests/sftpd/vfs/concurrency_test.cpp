@@ -213,6 +213,27 @@ TEST_F(ConcurrencyTest, AListingNeverShowsLessThanWasWrittenBeforeItBegan) {
   EXPECT_EQ(stale, 0);
 }
 
+TEST_F(ConcurrencyTest, ASizeIsNeverMoreThanWasAppended) {
+  const auto handle = open("file", {.write = true, .append = true, .create = true});
+  std::atomic<std::uint64_t> appended = 0;
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int i = 0; i < 5000; ++i) {
+      appended += 10;
+      start_write(*handle, 0, "ten bytes.").get();
+    }
+    done = true;
+  });
+  int wrong = 0;
+  while (!done) {
+    const std::uint64_t size = handle->attributes().size;
+    if (size > appended) ++wrong;
+  }
+  writer.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(handle->attributes().size, appended);
+}
+
 TEST_F(ConcurrencyTest, ASlowReaderHoldsItsOwnWindowOnly) {
   options.transfer_memory_max = 64 * mib;
   options.read_cache_max = 2 * mib;
