@@ -10,7 +10,7 @@ namespace sftpd::ssh {
 /// How far ahead a client may send on one channel: the base, and up to sixteen times as much when
 /// it would arrive within a round trip and memory for it can be had. What was granted cannot be
 /// taken back, so it is paid for until the channel ends. The base is had without asking: what of it
-/// piles up here is bounded by WaitingRoom.
+/// piles up here is bounded by WaitingRoom, but for clients that leave their output unread.
 class ReceiveWindow {
  public:
   using Clock = std::chrono::steady_clock;

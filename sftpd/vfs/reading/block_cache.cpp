@@ -230,8 +230,7 @@ std::size_t BlockCache::window_max() const {
 bool BlockCache::has_room(std::size_t bytes) const {
   std::scoped_lock lock(mutex_, counter_->mutex);
   // What is alive and no longer cached is in the hands of slow readers.
-  return std::max(counter_->bytes, std::size_t{0}) + bytes <= capacity_ + capacity_ / 2 &&
-         cached_ <= capacity_;
+  return counter_->bytes + bytes <= capacity_ + capacity_ / 2 && cached_ <= capacity_;
 }
 
 std::size_t BlockCache::used() const {

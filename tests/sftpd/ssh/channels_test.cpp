@@ -194,10 +194,10 @@ TEST(Channels, AClientThatIsHeldBackIsHeardAgain) {
   server.programs().may_read = false;
   auto upload = std::async(std::launch::async, [&] {
     return run("head -c 30000000 /dev/zero | " +
-               server.ssh("stall", "-o ServerAliveInterval=1 -o ServerAliveCountMax=2"));
+               server.ssh("stall", "-o ServerAliveInterval=1 -o ServerAliveCountMax=3"));
   });
   ASSERT_TRUE(eventually([&] { return server.programs().alive == 1; }));
-  std::this_thread::sleep_for(std::chrono::seconds(5));
+  std::this_thread::sleep_for(std::chrono::seconds(6));
   server.programs().may_read = true;
   server.programs().wake_stalled();
   const auto uploaded = upload.get();
