@@ -20,11 +20,13 @@ class Client:
     def options(self):
         pairs = {"IdentityFile": f"{self.folder}/key", "IdentitiesOnly": "yes",
                  "PreferredAuthentications": "publickey", "StrictHostKeyChecking": "no",
-                 "UserKnownHostsFile": "/dev/null", "LogLevel": "ERROR", "Ciphers": CIPHERS}
+                 "UserKnownHostsFile": "/dev/null", "LogLevel": "ERROR", "Ciphers": CIPHERS,
+                 **self.peer.client_options}
         return [word for name, value in pairs.items() for word in ("-o", f"{name}={value}")]
 
     def batch(self, *commands, seconds=900):
-        return processes.run(self._sftp("-"), stdin="\n".join(commands) + "\n", seconds=seconds)
+        lines = [*self.peer.first_commands, *commands]
+        return processes.run(self._sftp("-"), stdin="\n".join(lines) + "\n", seconds=seconds)
 
     def start_batch(self, name, commands, *options):
         """The same in the background; returns the process."""

@@ -26,7 +26,7 @@ SLOW_KILOBITS = 40_000
 def idle_table(bench):
     """Sessions that logged in, opened an sftp channel and do nothing. The peers get fewer."""
     rows = []
-    for peer in bench.peers:
+    for peer in bench.peers_in("idle"):
         sessions = bench.options.sessions if peer is bench.peers[0] else PEERS_SESSIONS
         done = attempt(peer, f"{sessions} idle sessions",
                        lambda peer=peer: _idle(peer, bench, sessions))

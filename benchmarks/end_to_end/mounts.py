@@ -7,7 +7,6 @@ import time
 
 from clients import Client
 from measure import attempt, measure, plain_table, table
-from peers import Rclone
 from support import processes
 
 READ_SECONDS = 8
@@ -33,14 +32,10 @@ def _mounted(peer, bench, *options):
         processes.wait_until(lambda: not process.running(), "sshfs has ended", 30)
 
 
-def _mountable(bench):
-    return [peer for peer in bench.peers if not isinstance(peer, Rclone)]
-
-
 def read_table(bench):
     """4 KiB at a time; the client's kernel keeps nothing (direct_io), the server all of it."""
     rows, rates = [], {}
-    for peer in _mountable(bench):
+    for peer in bench.peers_in("reads"):
         peer.use_store(bench.minio.port, read_cache_max=f"{bench.options.size_mib * 3 // 2}MiB",
                        transfer_memory_max=f"{bench.options.size_mib * 2}MiB")
         try:
@@ -87,7 +82,7 @@ def git_table(bench):
     """
     checkout = _make_checkout(bench)
     results = {}
-    for peer in _mountable(bench):
+    for peer in bench.peers_in("git"):
         results[peer.name] = attempt(peer, "git status through sshfs",
                                      lambda peer=peer: _git_status(peer, bench, checkout)) or {}
     return table(f"git status in a checkout of {CHECKOUT_FILES:,} files through sshfs", results)

@@ -28,6 +28,20 @@ def cpu_seconds(pid):
     return total / TICKS
 
 
+class Peer:
+    """What the sections ask of each server."""
+
+    not_in = frozenset()  # sections
+    first_commands = ()  # of each batch of sftp
+    client_options = {}  # more of ssh's
+
+    def use_store(self, store_port, **more_settings):
+        """Starts again with that store, if it has one, and with more settings than the defaults."""
+
+    def database_cpu(self):
+        return 0.0
+
+
 class DelayProxy:
     def __init__(self, target_port, milliseconds, folder):
         self.port = processes.free_port()
@@ -40,13 +54,12 @@ class DelayProxy:
         self._process.stop()
 
 
-class Shoebox(MinioServer):
+class Shoebox(Peer, MinioServer):
     """`store_port`: MinIO's, or that of a proxy before it."""
 
     name = "Shoebox"
 
     def use_store(self, store_port, **more_settings):
-        """Starts again with that store, and with more settings than the defaults."""
         settings = self._settings() | self.extra_settings | more_settings
         settings["storage"]["endpoint"] = f"http://127.0.0.1:{store_port}"
         self.configuration.write_text(json.dumps(settings, indent=1))
@@ -76,7 +89,7 @@ class Shoebox(MinioServer):
             FROM nodes d, generate_series(1, {entries}) n WHERE d.name = '{folder}'""")
 
 
-class OpenSsh(OpenSshServer):
+class OpenSsh(Peer, OpenSshServer):
     """Its own sftp-server, on the local disk."""
 
     name = "OpenSSH, local disk"
@@ -87,14 +100,8 @@ class OpenSsh(OpenSshServer):
             self._process.arguments[:0] = [sys.executable, str(reaper)]
         super().restart()
 
-    def use_store(self, store_port, **more_settings):
-        pass
-
     def cpu(self):
         return cpu_seconds(self.pid())
-
-    def database_cpu(self):
-        return 0.0
 
     def server_pid(self):
         return self.pid()
@@ -105,12 +112,36 @@ class OpenSsh(OpenSshServer):
             (self.home_folder / folder / f"IMG_{number:08}.JPG").touch()
 
 
-class Rclone(Server):
+def rclone_environment(store_port):
+    """With a remote `box`: a MinIO on that port."""
+    # AWS's own variables would reach into rclone's S3 client.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | {
+        "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_BOX_TYPE": "s3",
+        "RCLONE_CONFIG_BOX_PROVIDER": "Minio", "RCLONE_CONFIG_BOX_ENV_AUTH": "false",
+        "RCLONE_CONFIG_BOX_ACCESS_KEY_ID": "minioadmin",
+        "RCLONE_CONFIG_BOX_SECRET_ACCESS_KEY": "minioadmin",
+        "RCLONE_CONFIG_BOX_ENDPOINT": f"http://127.0.0.1:{store_port}"}
+
+
+def fill_bucket(minio, place, entries, source):
+    """Empty files as objects below BUCKET/FOLDER. `source`: a folder to make them in."""
+    source.mkdir()
+    for number in range(1, entries + 1):
+        (source / f"IMG_{number:08}.JPG").touch()
+    processes.run(["rclone", "copy", source, f"box:{place}", "--transfers", "32",
+                   "--s3-no-check-bucket"], env=rclone_environment(minio.port), seconds=600)
+    shutil.rmtree(source)
+
+
+class Rclone(Peer, Server):
     """`rclone serve sftp` on a bucket, without its write-back cache: done means stored."""
 
     name = "rclone serve sftp, MinIO"
     kind = "rclone"
     is_shoebox = False
+    not_in = frozenset({"listing", "reads", "git"})
+    cache_options = ("--vfs-cache-mode", "off")
 
     def __init__(self, minio: Minio, public_key_file):
         super().__init__()
@@ -118,16 +149,6 @@ class Rclone(Server):
         (minio.folder / "rclone").mkdir(exist_ok=True)
         processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "host"])
         shutil.copy(public_key_file, self.folder / "keys")  # Read at the start only.
-
-    def environment_for(self, store_port):
-        # AWS's own variables would reach into rclone's S3 client.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return kept | {
-            "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_BOX_TYPE": "s3",
-            "RCLONE_CONFIG_BOX_PROVIDER": "Minio", "RCLONE_CONFIG_BOX_ENV_AUTH": "false",
-            "RCLONE_CONFIG_BOX_ACCESS_KEY_ID": "minioadmin",
-            "RCLONE_CONFIG_BOX_SECRET_ACCESS_KEY": "minioadmin",
-            "RCLONE_CONFIG_BOX_ENDPOINT": f"http://127.0.0.1:{store_port}"}
 
     def start(self):
         self.use_store(self.minio.port)
@@ -139,9 +160,9 @@ class Rclone(Server):
         self._process = processes.Process(
             ["rclone", "serve", "sftp", "box:rclone", "--addr", f"127.0.0.1:{self.port}", "--key",
              self.folder / "host", "--authorized-keys", self.folder / "keys",
-             "--vfs-cache-mode", "off", "--dir-cache-time", "1s",
+             *self.cache_options, "--cache-dir", self.folder / "cache", "--dir-cache-time", "1s",
              "--use-server-modtime"],  # Else a listing needs a HEAD for each entry.
-            self.folder / "rclone.log", env=self.environment_for(store_port)).start()
+            self.folder / "rclone.log", env=rclone_environment(store_port)).start()
         self._process.wait_ready(lambda: processes.answers(self.port))
 
     def stop(self):
@@ -154,18 +175,61 @@ class Rclone(Server):
     def cpu(self):
         return cpu_seconds(self._process.pid)
 
-    def database_cpu(self):
-        return 0.0
-
     def server_pid(self):
         return self._process.pid
 
     def make_listing(self, folder, entries):
-        source = self.folder / "listing"
-        source.mkdir()
-        for number in range(1, entries + 1):
-            (source / f"IMG_{number:08}.JPG").touch()
-        processes.run(["rclone", "copy", source, f"box:rclone/{folder}", "--transfers", "32",
-                       "--s3-no-check-bucket"], env=self.environment_for(self.minio.port),
-                      seconds=600)
-        shutil.rmtree(source)
+        fill_bucket(self.minio, f"rclone/{folder}", entries, self.folder / "listing")
+
+
+class CachingRclone(Rclone):
+    """The same with a cache on the local disk: done means written there, the store comes later."""
+
+    name = "rclone with its full cache, MinIO"
+    not_in = Rclone.not_in | {"stat", "idle"}
+    # At once, so that sending counts as CPU time of the operation.
+    cache_options = ("--vfs-cache-mode", "full", "--vfs-write-back", "0s")
+
+
+class MinioSftp(Peer, Server):
+    """The SFTP server that MinIO brings: no network between it and its store, on the local disk."""
+
+    name = "MinIO's own SFTP, local disk"
+    kind = "minio-sftp"
+    is_shoebox = False
+    not_in = frozenset({"listing", "stat", "reads", "git", "idle"})
+    first_commands = ("cd shoebox",)  # A bucket.
+
+    def __init__(self, public_key_file):
+        super().__init__()
+        self.user = "minioadmin"
+        for name in ("host", "authority"):
+            processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / name])
+        # It knows keys by certificates only.
+        shutil.copy(public_key_file, self.folder / "client.pub")
+        processes.run(["ssh-keygen", "-q", "-s", self.folder / "authority", "-I", "benchmark", "-n",
+                       self.user, self.folder / "client.pub"])
+        self.client_options = {"CertificateFile": f"{self.folder}/client-cert.pub"}
+        self.minio = Minio(self.folder / "store", [
+            "--sftp", f"address={self.host}:{self.port}",
+            "--sftp", f"ssh-private-key={self.folder / 'host'}",
+            "--sftp", f"trusted-user-ca-key={self.folder / 'authority.pub'}"])
+
+    def start(self):
+        self.minio.start()
+        return self
+
+    def stop(self):
+        self.minio.stop()
+
+    def add_key(self, name, public_key_file):
+        pass  # The constructor has it.
+
+    def cpu(self):
+        return cpu_seconds(self.minio.pid())
+
+    def server_pid(self):
+        return self.minio.pid()
+
+    def make_listing(self, folder, entries):
+        fill_bucket(self.minio, f"shoebox/{folder}", entries, self.folder / "listing")

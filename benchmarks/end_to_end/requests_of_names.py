@@ -5,7 +5,6 @@ import time
 
 from clients import Client
 from measure import attempt, measure, plain_table, table
-from peers import Rclone
 from support.raw_sftp import READDIR, STAT
 
 STATS = 20_000
@@ -15,9 +14,7 @@ STATS_IN_FLIGHT = 64
 def listing_table(bench):
     """`ls -l` of a long directory. rclone would need an object for each entry, and minutes."""
     entries, results = bench.options.entries, {}
-    for peer in bench.peers:
-        if isinstance(peer, Rclone):
-            continue
+    for peer in bench.peers_in("listing"):
         client, name = Client(peer, bench.folder), f"ls -l of {entries:,} entries"
         attempt(peer, f"{entries:,} entries made",
                 lambda peer=peer: peer.make_listing("long-listing", entries))
@@ -30,7 +27,7 @@ def listing_table(bench):
 def stat_table(bench):
     """STAT of files in one directory, on one connection."""
     rows = []
-    for peer in bench.peers:
+    for peer in bench.peers_in("stat"):
         for in_flight in (1, STATS_IN_FLIGHT):
             count = STATS if in_flight > 1 else STATS // 10
             done = attempt(peer, f"{count:,} STATs, {in_flight} at once",

@@ -26,7 +26,7 @@ import mounts
 import peers  # noqa: F401  (finds tests/end_to_end/support)
 import requests_of_names
 import transfers
-from peers import OpenSsh, Rclone, Shoebox
+from peers import CachingRclone, MinioSftp, OpenSsh, Rclone, Shoebox
 from support import processes
 from support.content import content
 
@@ -52,6 +52,9 @@ class Bench:
     options: argparse.Namespace
     folder: pathlib.Path
     peers: list
+
+    def peers_in(self, section):
+        return [peer for peer in self.peers if section not in peer.not_in]
 
     @property
     def files(self):
@@ -99,15 +102,16 @@ def start_peers(bench):
     folder, wanted = bench.folder, bench.options.peers
     bench.peers.append(Shoebox())
     bench.peers[0].start()
-    if "openssh" in wanted:
-        bench.peers.append(OpenSsh())
-        bench.peers[-1].start()
-    if "rclone" in wanted:
-        bench.peers.append(Rclone(bench.minio, folder / "key.pub"))
+    make = {"openssh": OpenSsh,
+            "rclone": lambda: Rclone(bench.minio, folder / "key.pub"),
+            "rclone-full": lambda: CachingRclone(bench.minio, folder / "key.pub"),
+            "minio": lambda: MinioSftp(folder / "key.pub")}
+    for name in wanted:
+        bench.peers.append(make[name]())
         bench.peers[-1].start()
     for peer in bench.peers:
         peer.add_key(peer.user, folder / "key.pub")
-        if {"store", "stat"} & set(bench.options.sections):
+        if {"store", "stat"} & set(bench.options.sections) - peer.not_in:
             peer.make_listing("listing", 10_000)
 
 
@@ -154,7 +158,7 @@ def parse_options():
     parser.add_argument("--sessions", type=int, default=1000, help="that are idle")
     parser.add_argument("--crowd-mib", type=int, default=32, help="of each transfer of a crowd")
     parser.add_argument("--peers", nargs="*", default=["openssh", "rclone"],
-                        choices=["openssh", "rclone"])
+                        choices=["openssh", "rclone", "rclone-full", "minio"])
     parser.add_argument("--write", metavar="NAME", help="also write results/YYYY-MM-DD-NAME.md")
     return parser.parse_args()
 

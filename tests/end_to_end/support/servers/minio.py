@@ -16,12 +16,12 @@ def tool(name):
 
 
 class Minio:
-    """An S3 store on a folder."""
+    """An S3 store on a folder. `arguments`: more of them for `minio server`."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, arguments=()):
         self.folder, self.port = pathlib.Path(folder), processes.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._process = None
+        self._arguments, self._process = arguments, None
 
     def start(self):
         (self.folder / "shoebox").mkdir(parents=True, exist_ok=True)  # A folder is a bucket.
@@ -30,7 +30,7 @@ class Minio:
                                     "MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}
         self._process = processes.Process(
             [tool("minio"), "server", "--address", f"127.0.0.1:{self.port}", "--quiet",
-             "--anonymous", self.folder],
+             "--anonymous", *self._arguments, self.folder],
             self.folder.parent / "minio.log", env=environment).start()
         self._process.wait_ready(self._healthy)
         return self
