@@ -4,6 +4,7 @@
 
 #include "metadata/database.h"
 #include "metadata/names/cached_nodes.h"
+#include "sftpd/vfs/error.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/node_attributes.h"
 #include "sftpd/vfs/open_file/open_file.h"
@@ -46,6 +47,31 @@ std::vector<DirectoryEntry> OpenDirectory::next(int limit) {
     entries.push_back({std::move(node.name), attributes});
   }
   return entries;
+}
+
+Attributes OpenDirectory::attributes() {
+  try {
+    auto found = files_.database().query([&](metadata::Transaction& tx) {
+      return metadata::Nodes(tx).find(account_, directory_.id);
+    });
+    if (found) directory_ = std::move(*found);
+  } catch (...) {
+    throw as_vfs_error(std::current_exception());
+  }
+  return attributes_of(directory_);
+}
+
+void OpenDirectory::set_attributes(const AttributeChanges& changes) {
+  if (changes.size) throw Error(ErrorCode::is_a_directory, "not a file");
+  const auto row = row_changes(directory_, changes);
+  if (!row.mode && !row.atime && !row.mtime) return;
+  try {
+    files_.database().transact([&](metadata::Transaction& tx) {
+      metadata::Nodes(tx).change(account_, directory_.id, row);
+    });
+  } catch (...) {
+    throw as_vfs_error(std::current_exception());
+  }
 }
 
 /// Those of its open file while that is ahead of the row. A file that was committed between our two

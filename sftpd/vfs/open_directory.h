@@ -22,7 +22,10 @@ class OpenDirectory {
   /// The next entries, at most `limit`, beginning with "." and ".."; none at the end.
   std::vector<DirectoryEntry> next(int limit);
 
-  const metadata::Node& node() const { return directory_; }
+  /// Its own, wherever it has moved meanwhile; once it is removed, those it had last.
+  Attributes attributes();
+  /// Throws is_a_directory for a size. Does nothing to one that is removed.
+  void set_attributes(const AttributeChanges& changes);
 
  private:
   Attributes attributes_of_file(const metadata::Node& listed, std::uint64_t seen);

@@ -123,6 +123,7 @@ storage::Future<void> Vfs::resize(const metadata::Node& node, const AttributeCha
   if (!(node.mode & owner_may_write)) {
     throw Error(ErrorCode::permission_denied, "the file is write-protected");
   }
+  (void)row_changes(node, changes);  // Nobody is told what fails once it waits for its turn.
   FileHandle handle(files_, files_.open_files().open(identity_, node, seen), {.write = true},
                     node.name);
   auto changed = handle.set_attributes(changes);
@@ -349,8 +350,12 @@ std::size_t Vfs::read_ahead_max() const {
 }
 
 Space Vfs::space(std::string_view path) {
+  translated([&] { existing(find(path, Links::follow)); });
+  return space();
+}
+
+Space Vfs::space() {
   return translated([&] {
-    existing(find(path, Links::follow));
     const auto usage = files_.database().query(
         [&](metadata::Transaction& tx) { return metadata::Accounts(tx).usage(identity_.account); });
     // Most object stores have no end: what is shown is large, and doubles exactly.

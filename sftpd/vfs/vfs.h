@@ -69,7 +69,9 @@ class Vfs {
   /// The absolute path without ".", ".." and links; what is missing at the end may be one name.
   std::string real_path(std::string_view path);
 
+  /// Of the account. `path` must be there.
   Space space(std::string_view path);
+  Space space();
 
   /// How far a client that reads in order may be read for ahead of it: the less, the more there
   /// are; nothing while answers that clients do not fetch fill the read cache.

@@ -6,8 +6,8 @@ import pytest
 
 from support.content import content
 from support.raw_sftp import (CLOSE, EOF, F_APPEND, F_CREAT, F_EXCL, F_READ, F_TRUNC, F_WRITE,
-                              FAILURE, FSTAT, NO_SUCH_FILE, OK, OPEN, PERMISSION_DENIED, READ, REMOVE,
-                              SETSTAT, STAT, STATUS, WRITE, Attrs, U64)
+                              FAILURE, FSETSTAT, FSTAT, NO_SUCH_FILE, OK, OPEN, PERMISSION_DENIED, READ,
+                              REMOVE, SETSTAT, STAT, STATUS, WRITE, Attrs, U64)
 
 NEW = F_WRITE | F_CREAT | F_TRUNC
 
@@ -253,6 +253,30 @@ def test_copy_data_copies_ranges(raw, remote, size):
     assert raw.get(f"{remote}/c") == content(size)
     raw.remove(f"{remote}/a")
     assert raw.get(f"{remote}/c") == content(size)
+
+
+def test_copy_data_appends_where_writes_would(raw, remote):
+    raw.put(f"{remote}/a", b"more")
+    raw.put(f"{remote}/b", b"0123456789")
+    source = raw.open(f"{remote}/a", F_READ)
+    target = raw.open(f"{remote}/b", F_WRITE | F_APPEND)
+    raw.extended("copy-data", source, U64(0), U64(0), target, U64(2)).ok()
+    raw.close(target)
+    raw.close(source)
+    assert raw.get(f"{remote}/b") == b"0123456789more"
+
+
+@pytest.mark.shoebox
+def test_a_refused_owner_leaves_the_size(raw, remote):
+    raw.put(f"{remote}/file", b"0123456789")
+    owner = raw.stat(f"{remote}/file")
+    foreign = Attrs(size=3, uid=owner.uid + 1, gid=owner.gid)
+    assert raw.status_of(SETSTAT, f"{remote}/file", foreign) == PERMISSION_DENIED
+    handle = raw.open(f"{remote}/file", F_WRITE)
+    assert raw.status_of(FSETSTAT, handle, foreign) == PERMISSION_DENIED
+    assert raw.status_of(SETSTAT, f"{remote}/file", foreign) == PERMISSION_DENIED
+    raw.close(handle)
+    assert raw.get(f"{remote}/file") == b"0123456789"
 
 
 def test_space_is_plausible(raw, remote):

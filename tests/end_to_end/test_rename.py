@@ -1,8 +1,10 @@
 """docs/semantics.md: RENAME and posix-rename."""
 
+import pytest
+
 from support.content import content
-from support.raw_sftp import (EXTENDED, F_CREAT, F_READ, F_TRUNC, F_WRITE, NO_SUCH_FILE, OK, RENAME,
-                              Attrs)
+from support.raw_sftp import (EXTENDED, EXTENDED_REPLY, F_CREAT, F_READ, F_TRUNC, F_WRITE,
+                              NO_SUCH_FILE, OK, RENAME, Attrs)
 
 NEW = F_WRITE | F_CREAT | F_TRUNC
 POSIX = "posix-rename@openssh.com"
@@ -105,6 +107,30 @@ def test_a_file_that_is_being_written_can_replace_another(raw, remote):
     raw.close(handle)
     assert raw.get(f"{remote}/target") == content(200_000)
     assert list(raw.list(remote)) == [b"target"]
+
+
+@pytest.mark.shoebox
+def test_a_directorys_handle_follows_it(raw, remote):
+    raw.mkdir(f"{remote}/a", Attrs(permissions=0o755))
+    raw.put(f"{remote}/a/file", b"1")
+    handle = raw.open_directory(f"{remote}/a")
+    raw.posix_rename(f"{remote}/a", f"{remote}/b")
+    raw.mkdir(f"{remote}/a", Attrs(permissions=0o755))  # Another one under its old name.
+    raw.fsetstat(handle, Attrs(permissions=0o700))
+    assert raw.fstat(handle).permissions == 0o040700
+    assert raw.stat(f"{remote}/a").permissions == 0o040755
+    assert raw.stat(f"{remote}/b").permissions == 0o040700
+    assert b"file" in [entry.name for entry in raw.entries(handle)]
+    raw.close(handle)
+
+
+def test_a_files_space_is_told_wherever_it_is(raw, remote):
+    handle = raw.open(f"{remote}/file", NEW)
+    raw.posix_rename(f"{remote}/file", f"{remote}/elsewhere")
+    assert raw.extended("fstatvfs@openssh.com", handle).type == EXTENDED_REPLY
+    raw.remove(f"{remote}/elsewhere")
+    assert raw.extended("fstatvfs@openssh.com", handle).type == EXTENDED_REPLY
+    raw.close(handle)
 
 
 def test_the_reader_of_a_replaced_file_keeps_the_old_content(raw, remote):

@@ -146,7 +146,8 @@ void Vfs::make_link(std::string_view target, std::string_view link_path) {
 
 std::string Vfs::read_link(std::string_view path) { return files_.get(absolute(path))->content; }
 std::string Vfs::real_path(std::string_view path) { return absolute(path); }
-Space Vfs::space(std::string_view) { return {.total_bytes = 1 << 30, .free_bytes = 1 << 29}; }
+Space Vfs::space(std::string_view) { return space(); }
+Space Vfs::space() { return {.total_bytes = 1 << 30, .free_bytes = 1 << 29}; }
 
 FileHandle::FileHandle(FileSystem&, std::shared_ptr<OpenFile> file, OpenFlags flags,
                        std::string path)
@@ -200,6 +201,12 @@ OpenDirectory::OpenDirectory(FileSystem& files, metadata::AccountId account,
       account_(account),
       directory_(std::move(directory)),
       parent_(std::move(parent)) {}
+
+Attributes OpenDirectory::attributes() { return files_.get(directory_.name)->attributes; }
+
+void OpenDirectory::set_attributes(const AttributeChanges& changes) {
+  change(files_.get(directory_.name)->attributes, changes);
+}
 
 std::vector<DirectoryEntry> OpenDirectory::next(int limit) {
   std::vector<DirectoryEntry> page;

@@ -200,13 +200,14 @@ void Run::copy() {
   if (!source || !target || !source->file->has_name || !target->file->has_name) return;
   const std::uint64_t offset = below(source->file->live.size() + 10);
   const std::uint64_t length = one_in(5) ? 0 : 1 + below(10'000 * options_.scale);
-  const std::uint64_t at = some_offset(*target->file);
+  const std::uint64_t asked = some_offset(*target->file);
+  const std::uint64_t at = target->flags.append ? target->file->live.size() : asked;
   if (at + source->file->live.size() > size_max()) return;
   note("copy " + name_of(source->file) + " " + std::to_string(offset) + "+" +
-       std::to_string(length) + " to " + name_of(target->file) + " " + std::to_string(at));
+       std::to_string(length) + " to " + name_of(target->file) + " " + std::to_string(asked));
   const std::string from = source->file->live;
   const bool copied =
-      succeeds([&] { source->handle->copy_to(offset, length, *target->handle, at).get(); });
+      succeeds([&] { source->handle->copy_to(offset, length, *target->handle, asked).get(); });
   if (!copied) {
     if (source->file->writers > 0) source->file->fail();
     return target->file->fail();

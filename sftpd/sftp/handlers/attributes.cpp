@@ -27,8 +27,10 @@ ExtendedReply space_reply(const vfs::Space& space, bool read_only) {
   return {std::move(reply).body()};
 }
 
-bool is_directory(Session& session, const std::string& handle) {
-  return std::holds_alternative<std::shared_ptr<OpenedDirectory>>(session.handles.any(handle));
+/// Null if the handle is that of a file.
+vfs::OpenDirectory* directory_of(Session& session, const std::string& handle) {
+  const auto* opened = std::get_if<std::shared_ptr<OpenedDirectory>>(&session.handles.any(handle));
+  return opened == nullptr ? nullptr : (*opened)->directory.get();
 }
 
 }  // namespace
@@ -42,8 +44,8 @@ Reply handle_lstat(Session& session, const PathRequest& request) {
 }
 
 Reply handle_fstat(Session& session, const HandleRequest& request) {
-  if (is_directory(session, request.handle)) {
-    return to_attrs(session.files->stat(session.handles.path(request.handle), Links::follow));
+  if (auto* directory = directory_of(session, request.handle)) {
+    return to_attrs(directory->attributes());
   }
   return to_attrs(session.handles.file(request.handle)->file->attributes());
 }
@@ -55,9 +57,9 @@ Reply handle_setstat(Session& session, const PathAttrsRequest& request) {
 
 Reply handle_fsetstat(Session& session, const HandleAttrsRequest& request) {
   const vfs::AttributeChanges changes = to_changes(request.attrs);
-  if (is_directory(session, request.handle)) {
-    return ok_when(session.files->set_attributes(session.handles.path(request.handle), changes,
-                                                 Links::follow));
+  if (auto* directory = directory_of(session, request.handle)) {
+    directory->set_attributes(changes);
+    return Status{SSH_FX_OK, {}};
   }
   const std::shared_ptr<OpenedFile>& opened = session.handles.file(request.handle);
   return Deferred(opened->file->set_attributes(changes), [opened]() -> Answer {
@@ -76,8 +78,8 @@ Reply handle_statvfs(Session& session, const PathRequest& request) {
 }
 
 Reply handle_fstatvfs(Session& session, const HandleRequest& request) {
-  const std::string& path = session.handles.path(request.handle);
-  return space_reply(session.files->space(path), session.options.read_only);
+  (void)session.handles.any(request.handle);
+  return space_reply(session.files->space(), session.options.read_only);
 }
 
 }  // namespace sftpd::sftp

@@ -78,7 +78,8 @@ storage::Future<void> FileHandle::copy_to(std::uint64_t offset, std::uint64_t le
       target_offset > file_size_max - length) {
     return failed<void>(ErrorCode::bad_argument, "beyond the largest file");
   }
-  return target.file_->copy_from(file_, offset, length, target_offset);
+  const auto place = target.flags_.append ? std::nullopt : std::optional(target_offset);
+  return target.file_->copy_from(file_, offset, length, place);
 }
 
 }  // namespace sftpd::vfs

@@ -64,7 +64,8 @@ class FileHandle {
   /// As sync(), and ends the handle. Handles opened only for reading are closed at once.
   storage::Future<void> close();
 
-  /// Copies `length` bytes (0: to the end) to another handle, in the store where it can.
+  /// Copies `length` bytes (0: to the end) to another handle, in the store where it can. To the end
+  /// of a target that was opened for appending.
   storage::Future<void> copy_to(std::uint64_t offset, std::uint64_t length, FileHandle& target,
                                 std::uint64_t target_offset);
 

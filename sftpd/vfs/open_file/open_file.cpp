@@ -311,6 +311,10 @@ Step OpenFile::truncate_step(std::uint64_t size, bool may_wait) {
 }
 
 Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
+  {
+    std::lock_guard lock(mutex_);
+    (void)row_changes(node_, changes);  // Refused before the size changes: all of it or nothing.
+  }
   if (changes.size) {
     const Step step = truncate_step(*changes.size, may_wait);
     if (step != Step::done) return step;

@@ -47,8 +47,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   storage::Future<void> write(const OpenFlags& flags, std::uint64_t offset, storage::Payload bytes);
   storage::Future<void> set_attributes(const AttributeChanges& changes);
   storage::Future<void> sync();
+  /// Without a `target_offset` to the end.
   storage::Future<void> copy_from(const std::shared_ptr<OpenFile>& source, std::uint64_t offset,
-                                  std::uint64_t length, std::uint64_t target_offset);
+                                  std::uint64_t length, std::optional<std::uint64_t> target_offset);
 
   void writer_came();
   /// A writing handle closes: commits; a failure leaves the old content, once the last one closed.
@@ -153,6 +154,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::shared_ptr<ObjectCheck> check_locked(Reader& reader, const Stored& place);
   bool copy_local_locked(const Piece& piece, std::span<std::byte> into);
 
+  std::uint64_t size();
   std::vector<Piece> stored_pieces(std::uint64_t offset, std::uint64_t length);
   bool is_published(const std::vector<Piece>& pieces);
   void adopt(const std::vector<Piece>& pieces, std::uint64_t from, std::uint64_t to);

@@ -155,9 +155,15 @@ void OpenFile::discard_finished() {
 
 // --- Copying -----------------------------------------------------------------------------------
 
+/// After all that has taken effect so far; attributes() counts what is still to come too.
+std::uint64_t OpenFile::size() {
+  std::lock_guard lock(mutex_);
+  return size_;
+}
+
 storage::Future<void> OpenFile::copy_from(const std::shared_ptr<OpenFile>& source,
                                           std::uint64_t offset, std::uint64_t length,
-                                          std::uint64_t target_offset) {
+                                          std::optional<std::uint64_t> target_offset) {
   auto pieces = std::make_shared<std::vector<Piece>>();
   auto shareable = std::make_shared<bool>(true);
   auto look = [file = source.get(), pieces, shareable, offset, length] {
@@ -168,10 +174,11 @@ storage::Future<void> OpenFile::copy_from(const std::shared_ptr<OpenFile>& sourc
   auto adopt_step = [this, source, pieces, shareable, offset, target_offset](bool may_wait) {
     throw_if_failed();
     if (!may_wait) return Step::needs_thread;
+    const std::uint64_t to = target_offset ? *target_offset : size();
     if (*shareable || source.get() == this) {
-      adopt(*pieces, offset, target_offset);
+      adopt(*pieces, offset, to);
     } else {
-      copy_bytes(*source, *pieces, offset, target_offset);
+      copy_bytes(*source, *pieces, offset, to);
     }
     return Step::done;
   };
