@@ -85,7 +85,7 @@ class OpenSshServer(Server):
                        "--no-log-init", "--home-dir", home, "--shell", "/bin/sh", name])
         self._users.append(name)
         processes.run(["chpasswd"], stdin=f"{name}:{password}\n")
-        processes.run(["chown", name, home])
+        processes.run(["chown", f"{name}:", home])
 
     def add_key(self, name, public_key_file):
         with open(self.folder / "keys" / name, "a", encoding="ascii") as keys:
