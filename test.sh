@@ -30,6 +30,7 @@ case ${1-} in
 esac
 
 cache=${SHOEBOX_CACHE:-$HOME/.cache/shoebox}
+export SHOEBOX_TOOLS=${SHOEBOX_TOOLS:-$cache}
 export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_BASEDIR=$sources CCACHE_NOHASHDIR=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$sources/tests/leaks_of_libraries.supp
@@ -60,7 +61,7 @@ step() {
 
 # What ctest or pytest counted.
 closing_line() {
-  grep -E '^[0-9]+% tests passed|^  *(quickstart|minio): |passed.* in [0-9.]+s' "$1" | tail -n 2 |
+  grep -E '^[0-9]+% tests passed|^  *(quickstart|minio|large|mounts): |passed.* in [0-9.]+s' "$1" | tail -n 4 |
     tr -s ' \n' ' ' || true
 }
 

@@ -6,7 +6,7 @@ packages_to_build="g++ cmake ninja-build pkg-config libssh-dev libpqxx-dev libcu
   libcli11-dev libsystemd-dev prometheus-cpp-dev"
 packages_to_run="postgresql"
 packages_to_test="ccache mold clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev googletest libgtest-dev
-  libgmock-dev git curl ca-certificates python3 python3-pytest python3-paramiko python3-asyncssh
+  libgmock-dev git curl ca-certificates python3 python3-venv python3-pytest python3-paramiko python3-asyncssh
   openssh-client openssh-server openssh-sftp-server sshpass sshfs fuse3 fio lftp rclone restic rsync
   putty-tools sqlite3 psmisc"
 

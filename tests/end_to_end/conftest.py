@@ -21,6 +21,7 @@ def pytest_addoption(parser):
     parser.addoption("--server", choices=sorted(KINDS), default="quickstart",
                      help="what to test: Shoebox (quickstart, minio) or the reference (openssh)")
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
+    parser.addoption("--large", action="store_true", help="run the large tests, and no others")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -29,6 +30,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         marks = {mark.name for mark in item.iter_markers()}
         if (("slow" in marks and not config.getoption("--slow")) or
+                ("large" in marks) != config.getoption("--large") or
                 ("shoebox" in marks and kind == "openssh") or
                 ("minio" in marks and kind != "minio") or
                 ("quickstart" in marks and kind != "quickstart")):

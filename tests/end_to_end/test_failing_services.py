@@ -40,7 +40,7 @@ def test_the_store_dies_and_returns_during_an_upload(own_server, tmp_path):
     assert_clean(own_server)
 
 
-@pytest.mark.slow
+@pytest.mark.large
 def test_an_upload_waits_for_a_store_that_is_away_for_a_minute(own_server, tmp_path):
     """The client notices nothing but a pause."""
     transport, raw = connected(own_server)

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.minio
 
 KIB, MIB = 1 << 10, 1 << 20
 SIZES = [64 * MIB, pytest.param(1024 * MIB, marks=pytest.mark.slow)]
+SIZES_OF_EDITS = [64 * MIB, pytest.param(1024 * MIB, marks=pytest.mark.large)]
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def assert_content(server, raw, path, expected):
     assert_clean(server)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES_OF_EDITS)
 def test_an_edit_moves_only_the_edited_bytes(counted, tmp_path, size):
     transport, raw = connected(counted)
     whole, edit = put_large(counted, raw, tmp_path, size), content(4 * KIB, "edit")
