@@ -151,6 +151,7 @@ Step OpenFile::stream_step(std::uint64_t offset, const storage::Payload& bytes, 
     if (fits) {
       const auto result = stream_->write(offset, bytes.bytes());
       if (result == ObjectWriter::Result::taken) break;
+      if (result == ObjectWriter::Result::busy) return Step::needs_memory;
       if (result == ObjectWriter::Result::wait) {
         files_.open_files().relieve_pressure(*this);
         return Step::needs_memory;
@@ -230,7 +231,9 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
 }
 
 void OpenFile::save_leftovers_locked(ObjectWriter& writer) {
-  for (const auto& leftover : writer.take_leftovers()) {
+  const auto leftovers = writer.take_leftovers();
+  if (!leftovers.empty() && !gap_) gap_ = writer.end();
+  for (const auto& leftover : leftovers) {
     const std::uint64_t begin = writer.file_offset() + leftover.offset;
     for (const auto& piece : content_.pieces(begin, leftover.bytes.size())) {
       const auto* streamed = std::get_if<Streamed>(&piece.source);
@@ -268,6 +271,14 @@ std::size_t OpenFile::buffered() {
 storage::Future<void> OpenFile::set_attributes(const AttributeChanges& changes) {
   return submit([this, changes](bool may_wait) { return attributes_step(changes, may_wait); },
                 changes.size ? Effect::changes_content : Effect::none, {.changes = changes});
+}
+
+/// What is written behind a size that could not be set must not become the file.
+Step OpenFile::resize_step(std::uint64_t size, bool may_wait) try {
+  return truncate_step(size, may_wait);
+} catch (...) {
+  remember_failure();
+  throw;
 }
 
 Step OpenFile::truncate_step(std::uint64_t size, bool may_wait) {
@@ -316,7 +327,7 @@ Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
     (void)row_changes(node_, changes);  // Refused before the size changes: all of it or nothing.
   }
   if (changes.size) {
-    const Step step = truncate_step(*changes.size, may_wait);
+    const Step step = resize_step(*changes.size, may_wait);
     if (step != Step::done) return step;
   }
   metadata::NodeChanges row;

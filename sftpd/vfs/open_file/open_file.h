@@ -131,6 +131,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   Step write_step(const OpenFlags& flags, std::uint64_t offset, const storage::Payload& bytes,
                   bool may_wait);
   Step stream_step(std::uint64_t offset, const storage::Payload& bytes, bool may_wait);
+  Step resize_step(std::uint64_t size, bool may_wait);
   Step truncate_step(std::uint64_t size, bool may_wait);
   Step attributes_step(const AttributeChanges& changes, bool may_wait);
   bool may_stream(const OpenFlags& flags, std::uint64_t offset);
@@ -224,6 +225,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   const std::int64_t upload_chain_;      ///< what uploads of this open file have in common
   /// Up to here a crash would leave the file whole.
   std::optional<std::uint64_t> recoverable_end_;
+  /// Where a stream that was cut had its first gap; what arrived behind it is in the scratch file.
+  std::optional<std::uint64_t> gap_;
   std::exception_ptr failure_;
 };
 

@@ -234,6 +234,7 @@ void OpenFile::committed(const metadata::PublishResult& result, Completeness com
     attributes_pending_ = false;
     scratch_ = nullptr;
     recoverable_end_ = {};
+    gap_ = {};
     finished.swap(finished_);
     extents = base_.all();
   }

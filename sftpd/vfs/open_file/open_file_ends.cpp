@@ -83,19 +83,25 @@ void OpenFile::drop_writer(const OpenFlags& flags) {
 }
 
 /// What arrived of an upload behind a gap is no part of its prefix: whoever resumes goes on where
-/// the file ends.
+/// the file ends. It may lie in the stream's window or, once that was cut, in the scratch file.
 void OpenFile::keep_prefix() {
   std::lock_guard lock(mutex_);
-  if (!stream_ || writers_ > 1 || orphaned_) return;
-  const std::uint64_t end = stream_->end();
-  if (end >= size_) return;
-  for (const auto& piece : content_.pieces(end, size_ - end)) {
+  if (writers_ > 1 || orphaned_ || (!gap_ && !stream_)) return;
+  const std::uint64_t from = gap_ ? *gap_ : stream_->end();
+  if (from >= size_) return;
+  std::optional<std::uint64_t> end;
+  for (const auto& piece : content_.pieces(from, size_ - from)) {
     const auto* streamed = std::get_if<Streamed>(&piece.source);
-    const bool of_stream = streamed && streamed->writer == stream_;
-    if (!of_stream && !std::holds_alternative<Zeros>(piece.source)) return;
+    if (std::holds_alternative<Zeros>(piece.source)) {
+      if (!end) end = piece.offset;
+    } else if (!(streamed && streamed->writer == stream_) &&
+               !(gap_ && std::holds_alternative<Scratch>(piece.source))) {
+      return;
+    }
   }
-  content_.truncate(end);
-  size_ = end;
+  if (!end) return;
+  content_.truncate(*end);
+  size_ = *end;
 }
 
 storage::Future<void> OpenFile::after_commit(std::function<void()> work) {
@@ -135,6 +141,7 @@ void OpenFile::revert() {
     failure_ = nullptr;
     scratch_ = nullptr;
     recoverable_end_ = {};
+    gap_ = {};
   }
   discard_finished();
 }

@@ -134,6 +134,8 @@ Step OpenFile::pack_scratch() {
       case ObjectWriter::Result::cut:
         finish_packed();
         break;
+      case ObjectWriter::Result::busy:
+        return Step::needs_memory;
       case ObjectWriter::Result::wait:
         files_.open_files().relieve_pressure(*this);
         return Step::needs_memory;

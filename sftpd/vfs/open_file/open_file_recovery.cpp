@@ -1,7 +1,7 @@
 // What a crash would keep of bytes that are not committed.
 
+#include <algorithm>
 #include <random>
-#include <utility>
 
 #include "metadata/database.h"
 #include "metadata/repositories/uploads.h"
@@ -42,18 +42,23 @@ void OpenFile::end_recovery() {
   {
     std::lock_guard lock(mutex_);
     stream = stream_;
-    recoverable_end_ = {};
-    for (auto& written : finished_) {
-      if (std::exchange(written.upload_row, false)) objects.push_back(written.row.object);
+    for (const auto& written : finished_) {
+      if (written.upload_row) objects.push_back(written.row.object);
     }
   }
   if (stream) stream->end_recovery();
-  if (objects.empty()) return;
-  files_.database().transact(
-      [&](metadata::Transaction& tx) {
-        for (const auto object : objects) metadata::Uploads(tx).end(account_, object);
-      },
-      metadata::Durability::later);
+  if (!objects.empty()) {
+    files_.database().transact(
+        [&](metadata::Transaction& tx) {
+          for (const auto object : objects) metadata::Uploads(tx).end(account_, object);
+        },
+        metadata::Durability::later);
+  }
+  std::lock_guard lock(mutex_);
+  recoverable_end_ = {};
+  for (auto& written : finished_) {
+    if (std::ranges::find(objects, written.row.object) != objects.end()) written.upload_row = false;
+  }
 }
 
 }  // namespace sftpd::vfs

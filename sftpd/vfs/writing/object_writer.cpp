@@ -107,7 +107,7 @@ ObjectWriter::Result ObjectWriter::no_memory() {
   const auto& limits = files_.store().limits();
   {
     std::lock_guard lock(mutex_);
-    if (under_way_ > 0) return Result::wait;
+    if (under_way_ > 0) return Result::busy;
   }
   // Send what is there, if the store takes so small a part in the middle of an object.
   if (!limits.parts_equal && !window_.empty()) {
@@ -116,7 +116,7 @@ ObjectWriter::Result ObjectWriter::no_memory() {
     if (alone && length >= limits.part_size_min && window_.front().buffer.behind_gap().empty()) {
       window_.resize(1);
       ship_front(length);
-      return Result::wait;
+      return Result::busy;
     }
   }
   return share_.held() > 0 ? Result::cut : Result::wait;
@@ -126,7 +126,7 @@ ObjectWriter::Result ObjectWriter::write(std::uint64_t offset, std::span<const s
   {
     std::lock_guard lock(mutex_);
     if (failure_) std::rethrow_exception(failure_);
-    if (under_way_ >= files_.options().parts_in_flight_max) return Result::wait;
+    if (under_way_ >= files_.options().parts_in_flight_max) return Result::busy;
   }
   std::lock_guard window_lock(window_mutex_);
   const std::uint64_t begin = offset - file_offset_;

@@ -71,7 +71,8 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
 
   enum class Result {
     taken,
-    wait,  ///< no memory or too many parts under way: again after the pool's next release
+    busy,  ///< parts under way will make room: again after the pool's next release
+    wait,  ///< no memory and none held: the same, and others may be asked for theirs
     cut    ///< no memory, and nothing under way that will free some: finish this object first
   };
   /// Copies the bytes, all or none. Throws what the store failed with.

@@ -149,6 +149,26 @@ TEST_F(ConcurrencyTest, OneSlowStoreRequestHoldsNobodyElseBack) {
   EXPECT_EQ(held.get().text(), noise(60 * kib).substr(0, 100));
 }
 
+TEST_F(ConcurrencyTest, AFastUploadDoesNotCutASlowOneWhileThereIsMemory) {
+  const std::string content = noise(2 * mib);
+  const auto slow = create("slow");
+  const auto fast = create("fast");
+  store.add({.operation = Operation::upload_part,
+             .fault = Fault::delay,
+             .times = 1000,
+             .delay = std::chrono::milliseconds{5}});
+  std::vector<storage::Future<void>> writes;
+  for (std::uint64_t at = 0; at < content.size(); at += 32 * kib) {
+    write(*slow, at / 16, content.substr(at / 16, 2 * kib));
+    writes.push_back(start_write(*fast, at, content.substr(at, 32 * kib)));
+  }
+  for (auto& each : writes) each.get();
+  fast->close().get();
+  slow->close().get();
+  EXPECT_EQ(text("SELECT count(*) FROM extents"), "2");
+  EXPECT_TRUE(read("slow") == content.substr(0, content.size() / 16));
+}
+
 TEST_F(ConcurrencyTest, PipelinedReadsOfASmallFileAreOneGet) {
   put("file", noise(60 * kib));
   restart();

@@ -81,6 +81,19 @@ TEST_F(FailureTest, AFailedTruncationOfAStreamIsRemembered) {
   EXPECT_EQ(read("file"), "");
 }
 
+TEST_F(FailureTest, AFailedTruncationOfWhatArrivedIsRemembered) {
+  const auto first = create("file");
+  write_all(*first, noise(500 * kib));  // Parts are noted, so that a crash would keep them.
+  scratch.execute("ALTER TABLE uploads RENAME TO uploads_elsewhere");
+  const auto second = open("file", {.write = true, .create = true, .truncate = true});
+  second->set_attributes({.atime = 1}).get();  // Behind the truncation, which has failed by now.
+  scratch.execute("ALTER TABLE uploads_elsewhere RENAME TO uploads");
+  EXPECT_TRUE(code_of([&] {
+    write(*second, 0, "new");
+    second->close().get();
+  })) << "the old bytes are still behind the new ones";
+}
+
 TEST_F(FailureTest, AFailedEditKeepsTheOldContent) {
   put("file", noise(60 * kib));
   break_store();
@@ -187,6 +200,20 @@ TEST_F(FailureTest, ALostUploadKeepsItsPrefixOnly) {
   }
   drain();
   EXPECT_EQ(read("file"), noise(20 * kib)) << "whoever resumes goes on at the end";
+}
+
+TEST_F(FailureTest, ALostUploadKeepsItsPrefixOnlyAlsoAfterItWasCut) {
+  {
+    const auto handle = create("file");
+    write_all(*handle, noise(300 * kib));
+    write(*handle, 310 * kib, noise(20 * kib, 2));
+    // Somebody reads what is on its way to the store: the stream ends here.
+    EXPECT_EQ(open_reading("file")->read(0, 100).get().size(), 100U);
+    write(*handle, 300 * kib, noise(5 * kib, 3));
+  }
+  drain();
+  EXPECT_EQ(stat("file").size, 305 * kib);
+  EXPECT_TRUE(read("file") == noise(300 * kib) + noise(5 * kib, 3));
 }
 
 TEST_F(FailureTest, ALostEditKeepsAllThatArrived) {
