@@ -36,7 +36,9 @@ class EmbeddedPostgres {
   /// about it, or unavailable.
   void start();
 
-  /// libpq's connection string of the database; valid after start(). Holds no secret.
+  /// libpq's connection string of the database; valid after start(), and the same for as long as
+  /// this object lives (but where somebody takes the name of a socket folder meanwhile). Holds no
+  /// secret. From any thread.
   std::string url() const;
 
   /// Stops the server if we started it: fast, then after 4 s at once. Does nothing if it is

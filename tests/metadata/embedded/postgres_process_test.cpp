@@ -260,6 +260,39 @@ TEST(EmbeddedPostgres, APathTooLongForASocketGetsAnotherFolder) {
   EXPECT_FALSE(fs::exists(deep + "/socket_directory"));
 }
 
+TEST(EmbeddedPostgres, BelowALongPathAKilledServerComesBackWhereItWas) {
+  TemporaryDirectory directory;
+  EmbeddedPostgres postgres(in(directory.path() + "/" + std::string(100, 'd')));
+  postgres.start();
+  Database database({.url = postgres.url()});
+  const auto one = [](Transaction& tx) { return tx.inner().script("SELECT 1")[0][0].as<int>(); };
+  EXPECT_EQ(database.query(one), 1);
+  const std::string url = postgres.url();
+  const int first = postgres.pid();
+  kill(first, SIGKILL);
+  while (postgres.pid() == first || postgres.pid() == 0) std::this_thread::yield();
+  EXPECT_EQ(database.query(one), 1) << "with the connection string of before";
+  EXPECT_EQ(postgres.url(), url);
+  postgres.stop();
+  postgres.start();
+  EXPECT_EQ(database.query(one), 1);
+}
+
+TEST(EmbeddedPostgres, BelowALongPathWhoSharedAServerFindsTheNextOneWhereItWas) {
+  TemporaryDirectory directory;
+  const std::string deep = directory.path() + "/" + std::string(100, 'd');
+  EmbeddedPostgres owner(in(deep));
+  owner.start();
+  EmbeddedPostgres guest(in(deep));
+  guest.start();
+  Database database({.url = guest.url()});
+  const auto one = [](Transaction& tx) { return tx.inner().script("SELECT 1")[0][0].as<int>(); };
+  EXPECT_EQ(database.query(one), 1);
+  owner.stop();
+  EXPECT_EQ(database.query(one), 1) << "of the guest's own server";
+  EXPECT_NE(guest.pid(), 0);
+}
+
 TEST(EmbeddedPostgres, ASocketFolderThatAKilledProcessLeftIsRemoved) {
   TemporaryDirectory directory;
   const std::string deep = directory.path() + "/" + std::string(100, 'd');
