@@ -168,6 +168,10 @@ storage::Future<void> OpenFile::copy_from(const std::shared_ptr<OpenFile>& sourc
   auto adopt_step = [this, source, pieces, shareable, offset, target_offset](bool may_wait) {
     throw_if_failed();
     if (!may_wait) return Step::needs_thread;
+    if (!pieces->empty()) {
+      const Piece& last = pieces->back();
+      expect_possible(target_offset, last.offset + last.length - offset);
+    }
     if (*shareable || source.get() == this) {
       adopt(*pieces, offset, target_offset);
     } else {
