@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <memory>
+#include <optional>
 
 #include "metadata/repositories/accounts.h"
 #include "metadata/repositories/users.h"
@@ -115,6 +116,17 @@ Action declare_passwd(CLI::App& app) {
   };
 }
 
+/// Nothing if the user was removed a moment ago.
+std::optional<metadata::Usage> usage_of(metadata::Database& database, const metadata::User& user) {
+  try {
+    return database.query(
+        [&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
+  } catch (const metadata::Error& error) {
+    if (error.code() != metadata::ErrorCode::not_found) throw;
+    return std::nullopt;
+  }
+}
+
 Action declare_list(CLI::App& /*app*/) {
   return [](Context& context) {
     constexpr int page = 500;
@@ -125,11 +137,11 @@ Action declare_list(CLI::App& /*app*/) {
       const auto users =
           context.database().query([&](Transaction& tx) { return Users(tx).list(after, page); });
       for (const metadata::User& user : users) {
-        const auto usage = context.database().query(
-            [&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
+        const auto usage = usage_of(context.database(), user);
+        if (!usage) continue;
         fmt::print("{:<24} {:<9} {:>12} {:>12} {:>10}\n", user.name,
-                   user.disabled ? "disabled" : "active", readable_size(usage.used_bytes),
-                   usage.quota_bytes ? readable_size(*usage.quota_bytes) : "-", usage.files);
+                   user.disabled ? "disabled" : "active", readable_size(usage->used_bytes),
+                   usage->quota_bytes ? readable_size(*usage->quota_bytes) : "-", usage->files);
       }
       if (static_cast<int>(users.size()) < page) return 0;
       after = users.back().name;
