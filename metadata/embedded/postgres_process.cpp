@@ -86,10 +86,11 @@ std::string url_of(const std::string& socket_directory, const std::string& datab
 constexpr Statement database_exists{"embedded_database_exists",
                                     "SELECT 1 FROM pg_database WHERE datname = 'shoebox'"};
 
-void create_database(const std::string& socket_directory) {
+void create_database(const std::string& socket_directory, const std::stop_token& give_up) {
   Database::Options options;
   options.url = url_of(socket_directory, "postgres");
   options.connections_max = 1;
+  options.give_up = give_up;
   Database database(options);
   const auto exists = [&] {
     return database.query([](Transaction& tx) { return !tx.inner().run(database_exists).empty(); });
@@ -181,7 +182,7 @@ void EmbeddedPostgres::Server::start() {
   fs::create_directory(options_.directory, ignored);
   bool foreign = false;
   // Another process may be about to start the server, or to end.
-  const bool decided = wait_until(options_.start_timeout,
+  const bool decided = wait_until(options_.start_timeout, options_.give_up,
                                   [&] { return take_lock() || (foreign = use_foreign_server()); });
   if (!decided) {
     throw Error(ErrorCode::unavailable, "another process holds " + options_.directory +
@@ -189,7 +190,7 @@ void EmbeddedPostgres::Server::start() {
   }
   try {
     if (!foreign) start_own_server();
-    create_database(socket_directory());
+    create_database(socket_directory(), options_.give_up);
   } catch (...) {
     stop();
     throw;
@@ -253,7 +254,7 @@ void EmbeddedPostgres::Server::start_own_server() {
   make_directory(identity_);
   const auto binaries = find_postgres(options_.binaries, cluster_version(data()));
   if (cluster_version(data()) == 0) make_cluster(binaries, identity_);
-  stop_leftovers(data());
+  stop_leftovers(data(), options_.give_up);
   remove_misleading_pid_file(data());
   set_socket_directory(make_socket_directory(options_.directory, identity_, socket_directory()));
   write_settings(identity_);
@@ -294,7 +295,9 @@ void EmbeddedPostgres::Server::make_cluster(const PostgresBinaries& binaries,
                                       "--auth-host=reject"};
   if (!options_.durable) command.emplace_back("--no-sync");
   const Descriptor log = open_log();
-  const int status = wait_for(launch(command, identity, log.get(), folder_.get(), 0));
+  const int status =
+      wait_for(launch(command, identity, log.get(), folder_.get(), SIGTERM), options_.give_up);
+  if (options_.give_up.stop_requested()) throw Error(ErrorCode::unavailable, "the program stops");
   if (status != 0) {
     throw Error(ErrorCode::invalid,
                 "initdb failed, see " + log_path() + ":\n" + tail_of(log_path()));
@@ -341,8 +344,8 @@ void EmbeddedPostgres::Server::wait_until_ready() {
     const auto file = read_postmaster_file(data());
     return file && file->ready && file->pid == process_.pid();
   };
-  const bool answered =
-      wait_until(options_.start_timeout, [&] { return is_ready() || !is_running(); });
+  const bool answered = wait_until(options_.start_timeout, options_.give_up,
+                                   [&] { return is_ready() || !is_running(); });
   if (answered && is_running()) return;
   throw Error(ErrorCode::unavailable,
               "PostgreSQL did not start, see " + log_path() + ":\n" + tail_of(log_path()));

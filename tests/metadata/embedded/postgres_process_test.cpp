@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <stop_token>
 #include <thread>
 
 #include "metadata/database.h"
@@ -243,6 +244,25 @@ TEST(EmbeddedPostgres, AnInterruptedInitdbIsBegunAgain) {
   EmbeddedPostgres postgres(in(directory.path()));
   postgres.start();
   EXPECT_FALSE(fs::exists(directory.path() + "/data.new"));
+}
+
+TEST(EmbeddedPostgres, AStartCanBeGivenUpAtAnyMoment) {
+  for (const int ms : {0, 50, 300, 800, 1500}) {
+    TemporaryDirectory directory;
+    std::stop_source give_up;
+    auto options = in(directory.path());
+    options.give_up = give_up.get_token();
+    const std::jthread later([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+      give_up.request_stop();
+    });
+    start_error(options);
+    EXPECT_TRUE(processes_in(directory.path() + "/data.new").empty()) << ms;
+    EXPECT_TRUE(processes_in(directory.path() + "/data").empty()) << ms;
+    EmbeddedPostgres postgres(in(directory.path()));
+    postgres.start();
+    EXPECT_EQ(ask(postgres.url(), "SELECT 1"), "1") << ms;
+  }
 }
 
 TEST(EmbeddedPostgres, APathTooLongForASocketGetsAnotherFolder) {
