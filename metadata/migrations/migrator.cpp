@@ -60,8 +60,8 @@ void check_applied(const std::map<std::string, std::string>& applied) {
   }
 }
 
-std::vector<const Migration*> missing_migrations(Transaction& tx) {
-  const auto applied = applied_migrations(tx);
+std::vector<const Migration*> missing_migrations(
+    const std::map<std::string, std::string>& applied) {
   check_applied(applied);
   std::vector<const Migration*> missing;
   for (const auto& migration : embedded_migrations()) {
@@ -80,7 +80,7 @@ std::vector<const Migration*> missing_migrations(Transaction& tx) {
 std::optional<std::string> apply_next(Transaction& tx) {
   if (!tx.inner().run(try_lock)[0][0].as<bool>()) return std::nullopt;
   tx.inner().script(create_table);
-  const auto missing = missing_migrations(tx);
+  const auto missing = missing_migrations(applied_migrations(tx));
   if (missing.empty()) return "";
   tx.inner().script(missing.front()->text);
   tx.inner().run(insert_applied, missing.front()->name, missing.front()->sha256);
@@ -112,12 +112,18 @@ std::vector<std::string> migrate(const std::string& url, Observer* observer) {
   return migrate(database, observer);
 }
 
-std::vector<std::string> pending(Database& database) {
+SchemaState schema_state(Database& database) {
   return database.transact([](Transaction& tx) {
-    std::vector<std::string> names;
-    for (const auto* migration : missing_migrations(tx)) names.push_back(migration->name);
-    return names;
+    SchemaState state;
+    const auto applied = applied_migrations(tx);
+    state.empty = applied.empty();
+    for (const auto* migration : missing_migrations(applied)) {
+      state.pending.push_back(migration->name);
+    }
+    return state;
   });
 }
+
+std::vector<std::string> pending(Database& database) { return schema_state(database).pending; }
 
 }  // namespace metadata
