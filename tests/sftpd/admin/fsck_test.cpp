@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "metadata/repositories/accounts.h"
 #include "metadata/repositories/consistency.h"
 #include "metadata/repositories/nodes.h"
@@ -124,6 +126,17 @@ TEST_F(Fsck, UnknownObjectsAreReportedAndLeftAlone) {
   EXPECT_EQ(check().count(Kind::key_unknown), 1U);
   EXPECT_THAT(lines_, ElementsAre(HasSubstr("v1/bb/unknown")));
   EXPECT_EQ(store_.object_count(), 3U);
+}
+
+TEST_F(Fsck, WhatWasDeletedSinceItWasListedIsNotUnknown) {
+  put("v1/bb/collected", "x");
+  failing_.add({.operation = test_support::Operation::list, .fault = test_support::Fault::hold});
+  const std::jthread collector([&] {
+    failing_.wait_until_held(1);
+    store_.remove({"v1/bb/collected"}).get();
+    failing_.release();
+  });
+  EXPECT_EQ(check().problems(), 0U);
 }
 
 TEST_F(Fsck, WhatWaitsForTheCollectorIsNoProblem) {
