@@ -134,3 +134,18 @@ def test_a_password_file_that_everybody_can_read_is_a_warning(newcomer, tmp_path
     newcomer.restart()
     assert "can be read by everybody" in newcomer.logs()["shoebox"]
     newcomer.transport(newcomer.user, password).close()
+
+
+def test_removing_a_user_needs_somebody_who_says_yes(server):
+    server.add_user("bob", "correct")
+    refused = server.command("user", "remove", "bob", expect="failure")
+    assert "--yes" in refused.output
+    server.command("user", "show", "bob")
+    server.command("user", "remove", "bob", "--yes")
+    assert "no user bob" in server.command("user", "show", "bob", expect="failure").output
+
+
+def test_a_quota_that_nobody_can_count(server):
+    refused = server.command("user", "add", "eve", "--password-stdin", "--quota", "10E",
+                             stdin="correct\n", expect="failure")
+    assert "quota is too large" in refused.output and "login name" not in refused.output
