@@ -1,5 +1,6 @@
-# Sourced by quickstart.sh and test.sh: what Shoebox needs from Debian 12, 13 and Ubuntu 24.04, and
-# how to install it.
+# Sourced by quickstart.sh and test.sh: what Shoebox needs from Debian 12, and how to install it. The
+# names are those of newer Debians and Ubuntus too, but whether their libssh is one to build with,
+# cmake/libssh_is_safe.cmake decides: 0.10.6-0+deb12u3 or later, 0.11.5, or 0.12.2.
 
 packages_to_build="g++ cmake ninja-build pkg-config libssh-dev libpqxx-dev libcurl4-openssl-dev
   libssl-dev libsodium-dev libmagic-dev libpugixml-dev libfmt-dev libspdlog-dev libyaml-cpp-dev

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "metadata/database_pool.h"
@@ -21,7 +20,8 @@ constexpr int conflicts_max = 20;
 /// more often we met, the longer. Lost connections: at once, then with pauses until `give_up`.
 class Retries {
  public:
-  explicit Retries(steady_clock::time_point give_up) : give_up_(give_up) {}
+  Retries(const Database& database, steady_clock::time_point give_up)
+      : database_(database), give_up_(give_up) {}
 
   void wait(const Failure& failure) {
     if (failure.kind == Failure::Kind::conflict) {
@@ -36,10 +36,9 @@ class Retries {
   }
 
  private:
-  static void pause(int milliseconds) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
-  }
+  void pause(int milliseconds) { database_.pause(std::chrono::milliseconds(milliseconds)); }
 
+  const Database& database_;
   const steady_clock::time_point give_up_;
   int conflicts_ = 0;
   int losses_ = 0;
@@ -148,6 +147,10 @@ Database::~Database() = default;
 
 Database::Load Database::load() const { return pool_->load(); }
 
+void Database::pause(std::chrono::milliseconds duration) const {
+  pause_unless(pool_->options().give_up, duration);
+}
+
 void Database::begin_serving() {
   ServerPresence::Options options;
   options.url = pool_->options().url;
@@ -156,7 +159,7 @@ void Database::begin_serving() {
 
 void Database::run(const std::function<void(Transaction&)>& work, Durability durability) {
   const auto give_up = steady_clock::now() + pool_->options().outage_max;
-  Retries retries(give_up);
+  Retries retries(*this, give_up);
   while (true) {
     std::optional<Failure> failure;
     {
@@ -178,7 +181,7 @@ void Database::run(const std::function<void(Transaction&)>& work, Durability dur
 
 void Database::run_single(const std::function<void(Transaction&)>& work, Effects effects) {
   const auto give_up = steady_clock::now() + pool_->options().outage_max;
-  Retries retries(give_up);
+  Retries retries(*this, give_up);
   while (true) {
     std::optional<Failure> failure;
     {

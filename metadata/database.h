@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -34,6 +35,9 @@ class Database {
     std::chrono::milliseconds acquire_timeout{30'000};
     /// For how long a lost server is tried again before a call fails with `unavailable`.
     std::chrono::milliseconds outage_max{20'000};
+    /// Once it is requested, calls do not wait for the server any more: they fail with
+    /// `unavailable`. An attempt to connect that is under way goes on for up to 5 s.
+    std::stop_token give_up = {};
   };
 
   /// `observer` may be null; else it must outlive the database. Connects lazily.
@@ -49,6 +53,9 @@ class Database {
     int connections_max = 0;
   };
   Load load() const;
+
+  /// Sleeps; throws unavailable as soon as the options' `give_up` is requested.
+  void pause(std::chrono::milliseconds duration) const;
 
   /// From now on this process serves clients: names that it read may be kept in memory while no
   /// other server does. Waits until others know. Throws unavailable. Once.

@@ -1,12 +1,19 @@
 #include "metadata/database_pool.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "metadata/failure.h"
 
 namespace metadata {
+
+void pause_unless(const std::stop_token& give_up, std::chrono::milliseconds duration) {
+  std::mutex mutex;
+  std::condition_variable_any requested;
+  std::unique_lock lock(mutex);
+  requested.wait_for(lock, give_up, duration, [] { return false; });
+  if (give_up.stop_requested()) throw Error(ErrorCode::unavailable, "the program stops");
+}
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
@@ -83,7 +90,7 @@ std::unique_ptr<Session> Database::Pool::connect(steady_clock::time_point give_u
     if (is_hopeless(failure.message) || steady_clock::now() + pause >= give_up) {
       throw Error(ErrorCode::unavailable, "cannot connect to the database: " + failure.message);
     }
-    std::this_thread::sleep_for(pause);
+    pause_unless(options_.give_up, pause);
     pause = std::min(pause * 2, milliseconds{1000});
   }
 }

@@ -10,6 +10,9 @@
 
 namespace metadata {
 
+/// Sleeps; throws unavailable as soon as `give_up` is requested.
+void pause_unless(const std::stop_token& give_up, std::chrono::milliseconds duration);
+
 /// Sessions that no call is using, and how many there are at all.
 class Database::Pool {
  public:

@@ -25,14 +25,15 @@ constexpr Meaning meanings[] = {
     {"SB007", Kind::refused, ErrorCode::lease_lost},
     {"SB008", Kind::refused, ErrorCode::invalid},
     {"23505", Kind::refused, ErrorCode::already_exists},
-    {"23503", Kind::refused, ErrorCode::not_found},    // a foreign key: what it names is gone
-    {"23514", Kind::refused, ErrorCode::invalid},      // a CHECK
-    {"22", Kind::refused, ErrorCode::invalid},         // data: not UTF-8, out of range ...
-    {"54", Kind::refused, ErrorCode::invalid},         // an index row too long ...
-    {"40", Kind::conflict, ErrorCode::conflict},       // serialization failure, deadlock
-    {"55P03", Kind::conflict, ErrorCode::conflict},    // lock not available
-    {"57014", Kind::refused, ErrorCode::unavailable},  // statement timeout
-    {"57", Kind::lost, ErrorCode::unavailable},        // shutting down, starting, terminated
+    {"23503", Kind::refused, ErrorCode::not_found},       // a foreign key: what it names is gone
+    {"23514", Kind::refused, ErrorCode::invalid},         // a CHECK
+    {"22003", Kind::refused, ErrorCode::quota_exceeded},  // a counter of bytes is full
+    {"22", Kind::refused, ErrorCode::invalid},            // data: not UTF-8, out of range ...
+    {"54", Kind::refused, ErrorCode::invalid},            // an index row too long ...
+    {"40", Kind::conflict, ErrorCode::conflict},          // serialization failure, deadlock
+    {"55P03", Kind::conflict, ErrorCode::conflict},       // lock not available
+    {"57014", Kind::refused, ErrorCode::unavailable},     // statement timeout
+    {"57", Kind::lost, ErrorCode::unavailable},           // shutting down, starting, terminated
     {"08", Kind::lost, ErrorCode::unavailable},
     {"25006", Kind::lost, ErrorCode::unavailable},  // a standby now: the primary moved
     {"26000", Kind::lost, ErrorCode::unavailable},  // a pooler gave us another session

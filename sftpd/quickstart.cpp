@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -43,11 +45,12 @@ database: {embedded: postgres}
 storage: {backend: local, directory: objects}
 )";
 
-/// Makes the directory. When root starts us, the database runs as somebody else, who must be able
-/// to pass through; what is in it has its own permissions.
+/// Makes the directory if it is not there; the permissions of one that is there are its owner's.
+/// When root starts us, the database runs as somebody else, who must be able to pass through; what
+/// is in it has its own permissions.
 void make_directory(const fs::path& directory) {
   std::error_code error;
-  fs::create_directories(directory, error);
+  const bool made = fs::create_directories(directory, error);
   if (error) {
     throw admin::Failure(
         fmt::format("cannot make the directory {}: {}", directory.string(), error.message()));
@@ -56,9 +59,27 @@ void make_directory(const fs::path& directory) {
     throw admin::Failure(
         fmt::format("the directory {} is not writable for this user", directory.string()));
   }
+  if (!made) return;
   const auto pass =
       ::geteuid() == 0 ? fs::perms::group_exec | fs::perms::others_exec : fs::perms::none;
   fs::permissions(directory, fs::perms::owner_all | pass);
+}
+
+/// What a quickstart makes in its directory, and what a file system of its own may have there.
+constexpr std::array<const char*, 7> own_names{
+    "shoebox.yaml", "shoebox.yaml.new", "lock", "host_keys", "postgres", "objects", "lost+found"};
+
+/// Refuses what is somebody else's: a home directory, /tmp.
+void expect_own(const fs::path& directory) {
+  if (fs::exists(directory / "shoebox.yaml")) return;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (std::find(own_names.begin(), own_names.end(), name) != own_names.end()) continue;
+    throw admin::Failure(fmt::format(
+        "{} has other things in it than Shoebox's, such as {}: give --data a directory that is "
+        "empty, is not there yet, or was made by quickstart",
+        directory.string(), name));
+  }
 }
 
 void write_settings(const fs::path& file) {
@@ -93,16 +114,17 @@ UserOutcome add_user(metadata::Database& database, const Arguments& arguments,
   return {"", fmt::format("the one in {}", arguments.password_file)};
 }
 
+/// The password in the file; empty if there is none.
+config::Secret given_password(const std::string& file) {
+  if (file.empty()) return {};
+  config::Secret secret = config::read_secret_file(file);
+  if (auth::acceptable_password(secret.text)) return secret;
+  throw admin::Failure(fmt::format("{} holds no possible password", file));
+}
+
 /// The user exists afterwards. A password that was given is theirs then; else it stays.
 UserOutcome prepare_user(metadata::Database& database, const Arguments& arguments,
-                         const std::string& config_file) {
-  std::string given;
-  if (!arguments.password_file.empty()) {
-    given = config::read_secret_file(arguments.password_file).text;
-    if (!auth::acceptable_password(given)) {
-      throw admin::Failure(fmt::format("{} holds no possible password", arguments.password_file));
-    }
-  }
+                         const std::string& given, const std::string& config_file) {
   const auto user = database.query(
       [&](metadata::Transaction& tx) { return metadata::Users(tx).find(arguments.user); });
   if (!user) return add_user(database, arguments, given);
@@ -161,19 +183,23 @@ int quickstart(const Arguments& arguments, admin::Context& context) {
   ::umask(077);
   const fs::path directory = fs::absolute(arguments.data).lexically_normal();
   make_directory(directory);
+  expect_own(directory);
   const process::LockFile held = lock(directory);
   const fs::path config_file = directory / "shoebox.yaml";
   write_settings(config_file);
   make_directory(directory / "host_keys");
   ssh::HostKeys::load_or_generate(directory / "host_keys");
 
-  const ProgramOptions options = load_options(config_file, arguments);
+  ProgramOptions options = load_options(config_file, arguments);
+  const config::Secret password = given_password(arguments.password_file);
+  if (!password.warning.empty()) options.warnings.push_back(password.warning);
   start_log(context, options.log_level);
   UserOutcome outcome;
   return serve_until_stopped(
       options, {.before_start =
                     [&](admin::Backends& backends) {
-                      outcome = prepare_user(backends.database(), arguments, config_file.string());
+                      outcome = prepare_user(backends.database(), arguments, password.text,
+                                             config_file.string());
                     },
                 .after_start =
                     [&](const Service& service) {

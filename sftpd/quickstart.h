@@ -14,7 +14,8 @@ namespace sftpd {
 ///     DATA/host_keys/     the server's identity
 ///     DATA/lock           held while a quickstart runs here
 ///
-/// The first start makes a user and prints the password, which is stored nowhere in clear.
+/// A directory that is there must be empty, or made by a quickstart; its permissions stay as they
+/// are. The first start makes a user and prints the password, which is stored nowhere in clear.
 admin::Action declare_quickstart(CLI::App& app);
 
 }  // namespace sftpd

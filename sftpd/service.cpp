@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <memory>
 #include <random>
 #include <utility>
 
@@ -121,10 +122,12 @@ Service::Service(const ProgramOptions& options, admin::Backends& backends,
 
 Service::~Service() { stop(); }
 
-void Service::start() {
+void Service::listen() {
   parts_->serve_metrics();
-  parts_->server.start();
+  parts_->server.listen();
 }
+
+void Service::start() { parts_->server.start(); }
 
 std::vector<std::uint16_t> Service::ports() const { return parts_->server.ports(); }
 
@@ -166,6 +169,28 @@ int await_stop(process::StopSignals& signals, const ServiceHooks& hooks, Service
   return signal;
 }
 
+void log_stopping(int signal) {
+  log::info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+}
+
+/// A private cluster notices by itself. What was not committed is not promised to anybody.
+[[noreturn]] void stop_by_force() {
+  log::warning("stopped by force", {{"reason", "a second signal, or it took too long"}});
+  ::_exit(1);
+}
+
+std::unique_ptr<Service> start(const ProgramOptions& options, const ServiceHooks& hooks,
+                               admin::Backends& backends, const Service::BackendCounts& counts) {
+  backends.migrated_database().begin_serving();
+  auto service = std::make_unique<Service>(options, backends, counts);
+  service->listen();
+  if (hooks.before_start) hooks.before_start(backends);
+  service->start();
+  process::notify_ready();
+  if (hooks.after_start) hooks.after_start(*service);
+  return service;
+}
+
 }  // namespace
 
 int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks) {
@@ -180,24 +205,26 @@ int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks
   admin::BackendOptions backend_options = options.backends;
   backend_options.database_observer = &counts.database;
   backend_options.store_observer = &counts.store;
+  process::StartSignals starting(stop_max, stop_by_force);
+  backend_options.give_up = starting.token();
   admin::Backends backends(std::move(backend_options));
-  backends.migrated_database();
-  if (hooks.before_start) hooks.before_start(backends);
-  backends.database().begin_serving();
-  Service service(options, backends, counts);
-  service.start();
-  process::notify_ready();
-  if (hooks.after_start) hooks.after_start(service);
+  std::unique_ptr<Service> service;
+  try {
+    service = start(options, hooks, backends, counts);
+  } catch (const std::exception&) {
+    if (starting.signal() == 0) throw;
+    log_stopping(starting.signal());
+    backends.close();
+    log::info("stopped");
+    return 0;
+  }
 
-  const int signal = await_stop(signals, hooks, service);
-  log::info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  int signal = starting.finish();
+  if (signal == 0) signal = await_stop(signals, hooks, *service);
+  log_stopping(signal);
   process::notify_stopping();
-  const process::StopDeadline deadline(stop_max, [] {
-    // A private cluster notices by itself. What was not committed is not promised to anybody.
-    log::warning("stopped by force", {{"reason", "a second signal, or it took too long"}});
-    ::_exit(1);
-  });
-  service.stop();
+  const process::StopDeadline deadline(stop_max, stop_by_force);
+  service->stop();
   backends.close();
   log::info("stopped");
   return 0;

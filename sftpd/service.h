@@ -30,6 +30,8 @@ class Service {
   Service& operator=(const Service&) = delete;
 
   /// Begins to listen, for clients and for who asks for metrics. Throws std::runtime_error.
+  void listen();
+  /// Lets clients in.
   void start();
   std::vector<std::uint16_t> ports() const;
 
@@ -49,6 +51,7 @@ void start_log(const admin::Context& context, const std::string& level);
 
 /// What a program does besides serving. Each may be empty.
 struct ServiceHooks {
+  /// The ports are ours, so that little is left that could go wrong; clients wait.
   std::function<void(admin::Backends& backends)> before_start;
   std::function<void(const Service& service)> after_start;
   /// Reads the settings again at SIGHUP: log level and what Service::follow() takes over. May
@@ -56,8 +59,9 @@ struct ServiceHooks {
   std::function<ProgramOptions()> reload;
 };
 
-/// Serves until SIGINT or SIGTERM, then ends everything within 5 seconds. Returns the exit status.
-/// Call it from the main thread before any other thread was started.
+/// Serves until SIGINT or SIGTERM, then ends everything within 5 seconds, also while it still
+/// starts. Returns the exit status. Call it from the main thread before any other thread was
+/// started.
 int serve_until_stopped(const ProgramOptions& options, const ServiceHooks& hooks);
 
 }  // namespace sftpd

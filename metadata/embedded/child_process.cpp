@@ -12,8 +12,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <optional>
 #include <string_view>
+#include <thread>
 
 #include "metadata/error.h"
 
@@ -105,6 +108,20 @@ void expect_children() {
   }
 }
 
+/// launch() makes every child the leader of a group, but it may not have got there yet.
+void signal_group(pid_t leader, int number) {
+  if (kill(-leader, number) != 0) kill(leader, number);
+}
+
+/// Whom an ended leader left behind; a dead one may count for as long as nobody reaps it.
+void end_group(pid_t leader) {
+  constexpr std::chrono::seconds patience{1};
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (kill(-leader, SIGKILL) == 0 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 pid_t fork_child() {
   expect_children();
   const pid_t child = fork();
@@ -155,6 +172,28 @@ int wait_for(pid_t child) {
   while (waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return -1;
   }
+  return status;
+}
+
+int wait_for(pid_t child, const std::stop_token& stop) {
+  constexpr std::chrono::milliseconds interval{10};
+  constexpr std::chrono::seconds patience{1};
+  std::optional<std::chrono::steady_clock::time_point> end;
+  int status = 0;
+  while (true) {
+    const pid_t ended = waitpid(child, &status, WNOHANG);
+    if (ended < 0 && errno != EINTR) return -1;
+    if (ended > 0) break;
+    const auto now = std::chrono::steady_clock::now();
+    if (stop.stop_requested() && !end) {
+      end = now + patience;
+      signal_group(child, SIGTERM);
+    } else if (end && now > *end) {
+      signal_group(child, SIGKILL);
+    }
+    std::this_thread::sleep_for(interval);
+  }
+  if (end) end_group(child);
   return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ inline constexpr char passed_folder[] = "/proc/self/fd/3";
 
 /// Waits for a child; what waitpid() says, or -1 if it cannot tell.
 int wait_for(pid_t child);
+/// The same for a child of launch(), which is ended with all its children when `stop` is requested:
+/// politely, then after a second at once.
+int wait_for(pid_t child, const std::stop_token& stop);
 
 /// The first of `folders` that `identity` may not enter; empty if it may enter all.
 std::string first_closed_folder(const std::vector<std::string>& folders, const Identity& identity);

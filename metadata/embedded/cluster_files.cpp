@@ -42,6 +42,14 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
+/// The same folder again, unless somebody else has its name by now.
+bool make_again(const std::string& path, const Identity& owner) {
+  if (!fs::path(path).filename().string().starts_with(folder_prefix)) return false;
+  if (mkdir(path.c_str(), 0700) != 0) return false;
+  make_folder(path, 0700, owner);
+  return true;
+}
+
 std::string make_private_folder(const Identity& owner) {
   std::vector<std::string> parents;
   if (geteuid() == 0) parents.emplace_back("/run");
@@ -130,11 +138,12 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-std::string make_socket_directory(const std::string& directory, const Identity& owner) {
+std::string make_socket_directory(const std::string& directory, const Identity& owner,
+                                  const std::string& before) {
   remove_socket_directory(directory, owner);
   const std::string usual = directory + "/socket";
   if (usual.size() + sizeof socket_name - 1 > socket_path_max) {
-    const std::string path = make_private_folder(owner);
+    const std::string path = make_again(before, owner) ? before : make_private_folder(owner);
     write_file(note_path(directory), path + "\n");
     return path;
   }

@@ -35,8 +35,11 @@ std::string read_file(const std::string& path);
 
 /// Where the server's socket goes: `directory`/socket, or, where that is too long a path for a
 /// socket (107 bytes, unix(7)), a new private folder in /run, $XDG_RUNTIME_DIR or /tmp, noted in
-/// `directory`. Ends with an empty folder that only `owner` and root can enter.
-std::string make_socket_directory(const std::string& directory, const Identity& owner);
+/// `directory`. Ends with an empty folder that only `owner` and root can enter. `before`: where it
+/// was, may be empty; such a new folder gets that name again if it can, since who connects goes on
+/// using it.
+std::string make_socket_directory(const std::string& directory, const Identity& owner,
+                                  const std::string& before);
 
 /// Removes such a folder, and the note, if there is one.
 void remove_socket_directory(const std::string& directory, const Identity& owner);

@@ -86,10 +86,11 @@ std::string url_of(const std::string& socket_directory, const std::string& datab
 constexpr Statement database_exists{"embedded_database_exists",
                                     "SELECT 1 FROM pg_database WHERE datname = 'shoebox'"};
 
-void create_database(const std::string& socket_directory) {
+void create_database(const std::string& socket_directory, const std::stop_token& give_up) {
   Database::Options options;
   options.url = url_of(socket_directory, "postgres");
   options.connections_max = 1;
+  options.give_up = give_up;
   Database database(options);
   const auto exists = [&] {
     return database.query([](Transaction& tx) { return !tx.inner().run(database_exists).empty(); });
@@ -127,7 +128,7 @@ class EmbeddedPostgres::Server {
 
   void start();
   void stop();
-  std::string url() const { return url_of(socket_directory_, "shoebox"); }
+  std::string url() const { return url_of(socket_directory(), "shoebox"); }
   bool is_running() const { return process_.is_running(); }
   int pid() const { return process_.pid(); }
 
@@ -136,6 +137,9 @@ class EmbeddedPostgres::Server {
   std::string log_path() const { return options_.directory + "/postgresql.log"; }
 
   std::string as_server_sees(const std::string& path) const;
+
+  std::string socket_directory() const;
+  void set_socket_directory(std::string path);
 
   bool take_lock();
   bool use_foreign_server();
@@ -153,12 +157,23 @@ class EmbeddedPostgres::Server {
   Descriptor lock_;
   Descriptor folder_;    // options_.directory, for the server
   bool hidden_ = false;  // the server's user may not enter a folder above it
-  std::string socket_directory_;
   Identity identity_;
   ServerProcess process_;
+  mutable std::mutex socket_mutex_;
+  std::string socket_directory_;  // under socket_mutex_; url() may be asked for at any time
   std::jthread
       watcher_;  ///< while it runs, it alone uses what stands above, but for url() and pid()
 };
+
+std::string EmbeddedPostgres::Server::socket_directory() const {
+  const std::lock_guard lock(socket_mutex_);
+  return socket_directory_;
+}
+
+void EmbeddedPostgres::Server::set_socket_directory(std::string path) {
+  const std::lock_guard lock(socket_mutex_);
+  socket_directory_ = std::move(path);
+}
 
 void EmbeddedPostgres::Server::start() {
   if (is_running()) return;
@@ -167,7 +182,7 @@ void EmbeddedPostgres::Server::start() {
   fs::create_directory(options_.directory, ignored);
   bool foreign = false;
   // Another process may be about to start the server, or to end.
-  const bool decided = wait_until(options_.start_timeout,
+  const bool decided = wait_until(options_.start_timeout, options_.give_up,
                                   [&] { return take_lock() || (foreign = use_foreign_server()); });
   if (!decided) {
     throw Error(ErrorCode::unavailable, "another process holds " + options_.directory +
@@ -175,7 +190,7 @@ void EmbeddedPostgres::Server::start() {
   }
   try {
     if (!foreign) start_own_server();
-    create_database(socket_directory_);
+    create_database(socket_directory(), options_.give_up);
   } catch (...) {
     stop();
     throw;
@@ -218,10 +233,11 @@ bool EmbeddedPostgres::Server::take_lock() {
 bool EmbeddedPostgres::Server::use_foreign_server() {
   const auto file = read_postmaster_file(data());
   if (!file || !file->ready || file->socket_directory.empty()) return false;
-  socket_directory_ = file->socket_directory;
-  if (socket_directory_.starts_with(passed_folder)) {
-    socket_directory_.replace(0, std::strlen(passed_folder), options_.directory);
+  std::string path = file->socket_directory;
+  if (path.starts_with(passed_folder)) {
+    path.replace(0, std::strlen(passed_folder), options_.directory);
   }
+  set_socket_directory(std::move(path));
   return true;
 }
 
@@ -238,9 +254,9 @@ void EmbeddedPostgres::Server::start_own_server() {
   make_directory(identity_);
   const auto binaries = find_postgres(options_.binaries, cluster_version(data()));
   if (cluster_version(data()) == 0) make_cluster(binaries, identity_);
-  stop_leftovers(data());
+  stop_leftovers(data(), options_.give_up);
   remove_misleading_pid_file(data());
-  socket_directory_ = make_socket_directory(options_.directory, identity_);
+  set_socket_directory(make_socket_directory(options_.directory, identity_, socket_directory()));
   write_settings(identity_);
   run(binaries, identity_);
   wait_until_ready();
@@ -279,7 +295,9 @@ void EmbeddedPostgres::Server::make_cluster(const PostgresBinaries& binaries,
                                       "--auth-host=reject"};
   if (!options_.durable) command.emplace_back("--no-sync");
   const Descriptor log = open_log();
-  const int status = wait_for(launch(command, identity, log.get(), folder_.get(), 0));
+  const int status =
+      wait_for(launch(command, identity, log.get(), folder_.get(), SIGTERM), options_.give_up);
+  if (options_.give_up.stop_requested()) throw Error(ErrorCode::unavailable, "the program stops");
   if (status != 0) {
     throw Error(ErrorCode::invalid,
                 "initdb failed, see " + log_path() + ":\n" + tail_of(log_path()));
@@ -293,7 +311,7 @@ void EmbeddedPostgres::Server::make_cluster(const PostgresBinaries& binaries,
 void EmbeddedPostgres::Server::write_settings(const Identity& identity) const {
   const std::string& directory = options_.directory;
   write_file(directory + "/postgresql.conf",
-             configuration(as_server_sees(directory), as_server_sees(socket_directory_),
+             configuration(as_server_sees(directory), as_server_sees(socket_directory()),
                            options_.connections_max, options_.durable));
   write_file(directory + "/pg_hba.conf", access_rules());
   std::vector<std::string> users = {"root"};
@@ -326,8 +344,8 @@ void EmbeddedPostgres::Server::wait_until_ready() {
     const auto file = read_postmaster_file(data());
     return file && file->ready && file->pid == process_.pid();
   };
-  const bool answered =
-      wait_until(options_.start_timeout, [&] { return is_ready() || !is_running(); });
+  const bool answered = wait_until(options_.start_timeout, options_.give_up,
+                                   [&] { return is_ready() || !is_running(); });
   if (answered && is_running()) return;
   throw Error(ErrorCode::unavailable,
               "PostgreSQL did not start, see " + log_path() + ":\n" + tail_of(log_path()));

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 namespace metadata {
@@ -22,6 +23,7 @@ class EmbeddedPostgres {
     bool durable = true;       ///< false loses data when the machine crashes: for tests
     std::string binaries;      ///< the folder of initdb and postgres; empty: looks for the newest
     std::chrono::seconds start_timeout{300};  ///< crash recovery takes as long as it takes
+    std::stop_token give_up = {};  ///< ends a start() that is under way: it throws unavailable
   };
 
   explicit EmbeddedPostgres(Options options);
@@ -36,7 +38,9 @@ class EmbeddedPostgres {
   /// about it, or unavailable.
   void start();
 
-  /// libpq's connection string of the database; valid after start(). Holds no secret.
+  /// libpq's connection string of the database; valid after start(), and the same for as long as
+  /// this object lives (but where somebody takes the name of a socket folder meanwhile). Holds no
+  /// secret. From any thread.
   std::string url() const;
 
   /// Stops the server if we started it: fast, then after 4 s at once. Does nothing if it is

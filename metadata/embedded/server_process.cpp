@@ -26,10 +26,10 @@ void signal_all(const std::vector<pid_t>& pids, int number) {
 
 }  // namespace
 
-bool wait_until(seconds limit, const std::function<bool()>& answer) {
+bool wait_until(seconds limit, const std::stop_token& stop, const std::function<bool()>& answer) {
   const auto end = steady_clock::now() + limit;
   while (!answer()) {
-    if (steady_clock::now() >= end) return false;
+    if (stop.stop_requested() || steady_clock::now() >= end) return false;
     std::this_thread::sleep_for(milliseconds(10));
   }
   return true;
@@ -107,18 +107,19 @@ void ServerProcess::stop() {
   keeper_.join();
 }
 
-void stop_leftovers(const std::string& data) {
+void stop_leftovers(const std::string& data, const std::stop_token& stop) {
   const auto nothing_left = [&] { return processes_in(data).empty(); };
   if (nothing_left()) return;
   if (const auto file = read_postmaster_file(data)) {
     const auto pids = processes_in(data);
     if (std::find(pids.begin(), pids.end(), file->pid) != pids.end()) kill(file->pid, SIGINT);
   }
-  if (wait_until(fast_shutdown, nothing_left)) return;
-  signal_all(processes_in(data), SIGQUIT);
-  if (wait_until(immediate_shutdown, nothing_left)) return;
-  signal_all(processes_in(data), SIGKILL);
-  if (wait_until(immediate_shutdown, nothing_left)) return;
+  if (wait_until(fast_shutdown, stop, nothing_left)) return;
+  for (const int number : {SIGQUIT, SIGKILL}) {
+    if (stop.stop_requested()) break;
+    signal_all(processes_in(data), number);
+    if (wait_until(immediate_shutdown, stop, nothing_left)) return;
+  }
   throw Error(ErrorCode::unavailable, "an old PostgreSQL still runs in " + data);
 }
 

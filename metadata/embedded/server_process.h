@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,10 +52,11 @@ class ServerProcess {
 
 /// Ends what a killed process left running in `data`. The server notices by itself that its parent
 /// died (PR_SET_PDEATHSIG) and shuts down; the rest is for when it does not. Throws Error
-/// unavailable if that does not help.
-void stop_leftovers(const std::string& data);
+/// unavailable if that does not help, or if `stop` is requested.
+void stop_leftovers(const std::string& data, const std::stop_token& stop);
 
-/// Asks until the answer is yes; false after `limit`.
-bool wait_until(std::chrono::seconds limit, const std::function<bool()>& answer);
+/// Asks until the answer is yes; false after `limit`, or when `stop` is requested.
+bool wait_until(std::chrono::seconds limit, const std::stop_token& stop,
+                const std::function<bool()>& answer);
 
 }  // namespace metadata

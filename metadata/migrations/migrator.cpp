@@ -1,7 +1,9 @@
 #include "metadata/migrations/migrator.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <optional>
 
 #include "metadata/migrations/embedded.h"
 #include "metadata/transaction_pqxx.h"
@@ -16,10 +18,12 @@ constexpr Statement select_applied{"migrations_applied",
 constexpr Statement insert_applied{"migrations_insert",
                                    "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)"};
 
-// 'SHBX' in ASCII, and which of our locks it is.
-constexpr char lock_and_create[] =
+// 'SHBX' in ASCII, and which of our locks it is. Asked for again and again instead of waited for,
+// so that who starts can be stopped.
+constexpr Statement try_lock{"migrations_lock", "SELECT pg_try_advisory_xact_lock(1397244504, 1)"};
+constexpr std::chrono::milliseconds lock_interval{100};
+constexpr char create_table[] =
     "SET LOCAL statement_timeout = 0;"
-    "SELECT pg_advisory_xact_lock(1397244504, 1);"
     "CREATE TABLE IF NOT EXISTS schema_migrations ("
     " name text COLLATE \"C\" PRIMARY KEY,"
     " sha256 text COLLATE \"C\" NOT NULL,"
@@ -56,8 +60,8 @@ void check_applied(const std::map<std::string, std::string>& applied) {
   }
 }
 
-std::vector<const Migration*> missing_migrations(Transaction& tx) {
-  const auto applied = applied_migrations(tx);
+std::vector<const Migration*> missing_migrations(
+    const std::map<std::string, std::string>& applied) {
   check_applied(applied);
   std::vector<const Migration*> missing;
   for (const auto& migration : embedded_migrations()) {
@@ -71,10 +75,12 @@ std::vector<const Migration*> missing_migrations(Transaction& tx) {
   return missing;
 }
 
-/// Applies the first missing one; empty when there is none.
-std::string apply_next(Transaction& tx) {
-  tx.inner().script(lock_and_create);
-  const auto missing = missing_migrations(tx);
+/// Applies the first missing one; an empty name when there is none, nothing while another process
+/// is at it.
+std::optional<std::string> apply_next(Transaction& tx) {
+  if (!tx.inner().run(try_lock)[0][0].as<bool>()) return std::nullopt;
+  tx.inner().script(create_table);
+  const auto missing = missing_migrations(applied_migrations(tx));
   if (missing.empty()) return "";
   tx.inner().script(missing.front()->text);
   tx.inner().run(insert_applied, missing.front()->name, missing.front()->sha256);
@@ -86,10 +92,14 @@ std::string apply_next(Transaction& tx) {
 std::vector<std::string> migrate(Database& database, Observer* observer) {
   std::vector<std::string> names;
   while (!pending(database).empty()) {
-    const std::string name = database.transact(apply_next);
-    if (name.empty()) break;
-    if (observer != nullptr) observer->migration_applied(name);
-    names.push_back(name);
+    const std::optional<std::string> name = database.transact(apply_next);
+    if (!name) {
+      database.pause(lock_interval);
+      continue;
+    }
+    if (name->empty()) break;
+    if (observer != nullptr) observer->migration_applied(*name);
+    names.push_back(*name);
   }
   return names;
 }
@@ -102,12 +112,18 @@ std::vector<std::string> migrate(const std::string& url, Observer* observer) {
   return migrate(database, observer);
 }
 
-std::vector<std::string> pending(Database& database) {
+SchemaState schema_state(Database& database) {
   return database.transact([](Transaction& tx) {
-    std::vector<std::string> names;
-    for (const auto* migration : missing_migrations(tx)) names.push_back(migration->name);
-    return names;
+    SchemaState state;
+    const auto applied = applied_migrations(tx);
+    state.empty = applied.empty();
+    for (const auto* migration : missing_migrations(applied)) {
+      state.pending.push_back(migration->name);
+    }
+    return state;
   });
 }
+
+std::vector<std::string> pending(Database& database) { return schema_state(database).pending; }
 
 }  // namespace metadata

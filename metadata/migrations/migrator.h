@@ -18,7 +18,14 @@ std::vector<std::string> migrate(Database& database, Observer* observer = nullpt
 /// The same with a connection of its own.
 std::vector<std::string> migrate(const std::string& url, Observer* observer = nullptr);
 
-/// The migrations that migrate() would apply; changes nothing. Throws as migrate() does.
+struct SchemaState {
+  bool empty = true;                 ///< no migration was applied yet: nobody uses this database
+  std::vector<std::string> pending;  ///< what migrate() would apply
+};
+
+/// How far the schema is; changes nothing. Throws as migrate() does.
+SchemaState schema_state(Database& database);
+/// The migrations that migrate() would apply.
 std::vector<std::string> pending(Database& database);
 
 }  // namespace metadata

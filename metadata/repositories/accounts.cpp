@@ -8,10 +8,12 @@ namespace {
 constexpr Statement create_account{"accounts_create", "SELECT shoebox_account_create($1)"};
 // Primary key.
 constexpr Statement select_root{"accounts_root", "SELECT root_node FROM accounts WHERE id = $1"};
-// Primary keys of both tables; eight counters.
+// Primary keys of both tables; eight counters, whose sum may be more than a bigint, or, where
+// somebody changed them, less than nothing.
 constexpr Statement select_usage{
     "accounts_usage",
-    "SELECT a.quota_bytes, sum(u.used_bytes)::bigint, sum(u.files)::bigint"
+    "SELECT a.quota_bytes, greatest(0, least(sum(u.used_bytes), 9223372036854775807))::bigint,"
+    " greatest(0, sum(u.files))::bigint"
     " FROM accounts a JOIN account_usage u ON u.account_id = a.id WHERE a.id = $1 GROUP BY a.id"};
 constexpr Statement update_quota{"accounts_set_quota",
                                  "UPDATE accounts SET quota_bytes = $2 WHERE id = $1"};

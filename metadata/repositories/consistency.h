@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "metadata/ids.h"
+#include "metadata/statement.h"
 #include "metadata/transaction.h"
 
 namespace metadata {
@@ -23,23 +25,30 @@ struct Contradiction {
   std::int64_t id = 0;  ///< node, version, version, object, account
 };
 
-/// Questions that only a check of the whole asks: each reads whole tables.
+/// Questions that only a check of the whole asks: each reads whole tables, for as long as that
+/// takes, and holds nobody up. To be asked in a transaction of their own (transact()): they change
+/// its settings.
 class Consistency {
  public:
   explicit Consistency(Transaction& transaction) : transaction_(transaction) {}
 
   /// Up to `limit` of each kind.
   std::vector<Contradiction> find(int limit);
+  /// Only what repair() can mend.
+  std::vector<Contradiction> find_repairable(int limit);
 
-  /// Unused live objects become dead, counters become the sums. The rest is left as it is: which
-  /// side is right, no program can tell. Returns how many rows were put right. Holds up writers
-  /// while it counts.
-  int repair();
+  /// Of these, unused live objects become dead, counters become the sums, if that is still so. The
+  /// rest is left as it is: which side is right, no program can tell. Returns how many rows were
+  /// put right. Holds up writers while it looks at these rows again; if there are none, nobody.
+  int repair(const std::vector<Contradiction>& found);
 
   /// Files whose current content needs this object, with their paths.
   std::vector<std::string> files_using(AccountId account, ObjectId object, int limit);
 
  private:
+  using Questions = std::vector<std::pair<Contradiction::Kind, const Statement*>>;
+  std::vector<Contradiction> ask(const Questions& questions, int limit);
+
   Transaction& transaction_;
 };
 

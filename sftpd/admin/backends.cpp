@@ -14,6 +14,7 @@ metadata::EmbeddedPostgres::Options cluster_options(const BackendOptions& option
   cluster.directory = options.embedded.string();
   cluster.connections_max =
       std::max(cluster.connections_max, options.database.connections_max + 20);
+  cluster.give_up = options.give_up;
   return cluster;
 }
 
@@ -26,6 +27,7 @@ Backends::~Backends() { close(); }
 metadata::Database& Backends::database() {
   if (database_) return *database_;
   metadata::Database::Options options = options_.database;
+  options.give_up = options_.give_up;
   if (!options_.embedded.empty()) {
     if (!postgres_) {
       postgres_ = std::make_unique<metadata::EmbeddedPostgres>(cluster_options(options_));

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 #include <variant>
 
 #include "metadata/database.h"
@@ -20,6 +21,7 @@ struct BackendOptions {
       store;
   metadata::Observer* database_observer = nullptr;  ///< may be null; outlive the backends
   storage::Observer* store_observer = nullptr;
+  std::stop_token give_up = {};  ///< once requested, nothing waits for a database any more
 };
 
 /// The database and the object store, each opened when first asked for. Used by one thread; what it

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -6,6 +7,7 @@
 #include <variant>
 
 #include "metadata/migrations/migrator.h"
+#include "metadata/migrations/obstacles.h"
 #include "sftpd/admin/commands.h"
 #include "storage/store_check.h"
 
@@ -14,7 +16,10 @@ namespace {
 
 std::string check_database(Context& context) {
   try {
-    const auto pending = metadata::pending(context.backends().database());
+    metadata::Database& database = context.backends().database();
+    const auto obstacles = metadata::obstacles(database);
+    if (!obstacles.empty()) throw Failure(fmt::format("{}", fmt::join(obstacles, "; ")));
+    const auto pending = metadata::pending(database);
     if (pending.empty()) return "answers, its tables are up to date";
     return fmt::format("answers; {} migrations will run at the next start", pending.size());
   } catch (const metadata::Error& error) {

@@ -51,8 +51,10 @@ class Context {
   const std::string& log_level() const { return log_level_; }
   const Options& options();
   Backends& backends();
-  /// With the tables of this version.
-  metadata::Database& database() { return backends().migrated_database(); }
+  /// With the tables of this version, which are made if there are none yet. Throws Failure if they
+  /// are older: servers of their version may be running, so only a new one that starts, or
+  /// `migrate-schema`, changes them.
+  metadata::Database& database();
   storage::ObjectStore& store() { return backends().store(); }
 
  private:
@@ -61,6 +63,7 @@ class Context {
   Load load_;
   std::optional<Options> options_;
   std::unique_ptr<Backends> backends_;
+  bool schema_is_current_ = false;
 };
 
 }  // namespace sftpd::admin

@@ -24,13 +24,27 @@ struct Arguments {
   int delete_unknown_days = 0;
 };
 
+/// Looks without holding anybody up, then mends what it found; as often as there was more.
+int repair_rows(metadata::Database& database) {
+  using metadata::Consistency;
+  using metadata::Transaction;
+  constexpr int page_max = 10'000;  // of each kind
+  int mended = 0;
+  while (true) {
+    const auto found = database.transact(
+        [](Transaction& tx) { return Consistency(tx).find_repairable(page_max); });
+    const int now =
+        database.transact([&](Transaction& tx) { return Consistency(tx).repair(found); });
+    mended += now;
+    if (now == 0 || found.size() < page_max) return mended;
+  }
+}
+
 /// What a repair may do without being able to lose anything: rows that can be computed from others,
 /// and what the collector would do anyway. Objects that are missing or damaged need a backup;
 /// unknown ones are only deleted when asked for by name (--delete-unknown).
 void repair(Context& context) {
-  const int mended = context.database().transact(
-      [](metadata::Transaction& tx) { return metadata::Consistency(tx).repair(); });
-  fmt::print("repair: {} rows put right\n", mended);
+  fmt::print("repair: {} rows put right\n", repair_rows(context.database()));
   int deleted = 0;
   jobs::Progress progress{.done = 0, .more = true};
   while (progress.more) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <iostream>
 #include <random>
 #include <string_view>
@@ -15,23 +16,42 @@
 namespace sftpd::admin {
 namespace {
 
-/// Switches the terminal's echo off while it lives.
+termios before_question{};  // for the signal handler
+
+/// Both calls are async-signal-safe. The signal is unblocked, and ends the program, when we return.
+void restore_terminal(int number) noexcept {
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &before_question);
+  ::raise(number);
+}
+
+/// Switches the terminal's echo off while it lives, and on again before a signal ends the program.
 class NoEcho {
  public:
   NoEcho() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-    termios quiet = before_;
+    if (::tcgetattr(STDIN_FILENO, &before_question) != 0) return;
+    struct sigaction restore {};
+    restore.sa_handler = restore_terminal;
+    restore.sa_flags = SA_RESETHAND;  // the second time it does what it always did
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+      ::sigaction(signals[i], nullptr, &actions_[i]);
+      if (actions_[i].sa_handler == SIG_DFL) ::sigaction(signals[i], &restore, nullptr);
+    }
+    termios quiet = before_question;
     quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     changed_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0;
   }
   ~NoEcho() {
-    if (changed_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    if (changed_) {
+      ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_question);
+    }
+    for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &actions_[i], nullptr);
   }
   NoEcho(const NoEcho&) = delete;
   NoEcho& operator=(const NoEcho&) = delete;
 
  private:
-  termios before_{};
+  static constexpr std::array<int, 4> signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+  std::array<struct sigaction, signals.size()> actions_{};
   bool changed_ = false;
 };
 

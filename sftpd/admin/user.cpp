@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <memory>
+#include <optional>
 
 #include "metadata/repositories/accounts.h"
 #include "metadata/repositories/users.h"
@@ -90,6 +91,7 @@ Action declare_add(CLI::App& app) {
   app.add_option("--quota", arguments->quota_bytes, "Most bytes of files, like 10G; 0: no limit")
       ->transform(CLI::AsSizeValue(false));
   return [arguments](Context& context) {
+    quota_of(arguments->quota_bytes);  // Before anybody is asked for a password.
     metadata::Database& database = context.database();
     const Password password = obtain_password(arguments->password);
     create_user(database, arguments->name, password.text, arguments->quota_bytes);
@@ -115,6 +117,17 @@ Action declare_passwd(CLI::App& app) {
   };
 }
 
+/// Nothing if the user was removed a moment ago.
+std::optional<metadata::Usage> usage_of(metadata::Database& database, const metadata::User& user) {
+  try {
+    return database.query(
+        [&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
+  } catch (const metadata::Error& error) {
+    if (error.code() != metadata::ErrorCode::not_found) throw;
+    return std::nullopt;
+  }
+}
+
 Action declare_list(CLI::App& /*app*/) {
   return [](Context& context) {
     constexpr int page = 500;
@@ -125,11 +138,11 @@ Action declare_list(CLI::App& /*app*/) {
       const auto users =
           context.database().query([&](Transaction& tx) { return Users(tx).list(after, page); });
       for (const metadata::User& user : users) {
-        const auto usage = context.database().query(
-            [&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
+        const auto usage = usage_of(context.database(), user);
+        if (!usage) continue;
         fmt::print("{:<24} {:<9} {:>12} {:>12} {:>10}\n", user.name,
-                   user.disabled ? "disabled" : "active", readable_size(usage.used_bytes),
-                   usage.quota_bytes ? readable_size(*usage.quota_bytes) : "-", usage.files);
+                   user.disabled ? "disabled" : "active", readable_size(usage->used_bytes),
+                   usage->quota_bytes ? readable_size(*usage->quota_bytes) : "-", usage->files);
       }
       if (static_cast<int>(users.size()) < page) return 0;
       after = users.back().name;
@@ -188,11 +201,11 @@ Action declare_quota(CLI::App& app) {
       ->required()
       ->transform(CLI::AsSizeValue(false));
   return [name, quota_bytes](Context& context) {
+    const auto quota = quota_of(*quota_bytes);
     metadata::Database& database = context.database();
     const metadata::User user = require_user(database, *name);
-    database.transact([&](Transaction& tx) {
-      metadata::Accounts(tx).set_quota(user.account, quota_of(*quota_bytes));
-    });
+    database.transact(
+        [&](Transaction& tx) { metadata::Accounts(tx).set_quota(user.account, quota); });
     fmt::print("quota of {}: {}\n", *name,
                *quota_bytes == 0 ? "none" : readable_size(*quota_bytes));
     return 0;
@@ -231,16 +244,20 @@ Action declare_remove(CLI::App& app) {
   };
   auto arguments = std::make_shared<Arguments>();
   app.add_option("NAME", arguments->name, "Login name")->required();
-  app.add_flag("--yes", arguments->yes, "Do not ask");
+  app.add_flag("--yes", arguments->yes, "Do not ask; needed where nobody sits at a terminal");
   return [arguments](Context& context) {
     metadata::Database& database = context.database();
     const metadata::User user = require_user(database, arguments->name);
     const auto usage =
         database.query([&](Transaction& tx) { return metadata::Accounts(tx).usage(user.account); });
-    if (!arguments->yes && is_interactive() &&
-        !confirm(fmt::format("Remove {} with {} in {} entries?", user.name,
-                             readable_size(usage.used_bytes), usage.files))) {
-      throw Failure("nothing was removed");
+    const std::string what = fmt::format("{} with {} in {} entries", user.name,
+                                         readable_size(usage.used_bytes), usage.files);
+    if (!arguments->yes) {
+      if (!is_interactive()) {
+        throw Failure(fmt::format(
+            "nothing was removed: nobody is there to be asked. --yes removes {} unasked", what));
+      }
+      if (!confirm(fmt::format("Remove {}?", what))) throw Failure("nothing was removed");
     }
     database.transact([&](Transaction& tx) { Users(tx).remove(user.id); });
     fmt::print("user {} removed\n", user.name);

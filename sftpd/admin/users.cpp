@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "metadata/repositories/accounts.h"
 #include "sftpd/admin/context.h"
 #include "sftpd/auth/password.h"
@@ -12,15 +14,18 @@ using metadata::Transaction;
 using metadata::Users;
 
 std::optional<std::uint64_t> quota_of(std::uint64_t bytes) {
+  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+  if (bytes > most) throw Failure("this quota is too large: the most is 8191P; 0 is no limit");
   return bytes == 0 ? std::nullopt : std::optional(bytes);
 }
 
 void create_user(metadata::Database& database, const std::string& name, const std::string& password,
                  std::uint64_t quota_bytes) {
+  const auto quota = quota_of(quota_bytes);
   const std::string hash = auth::hash_password(password);
   try {
     database.transact([&](Transaction& tx) {
-      const auto account = metadata::Accounts(tx).create(quota_of(quota_bytes));
+      const auto account = metadata::Accounts(tx).create(quota);
       Users(tx).create(account, name, hash);
     });
   } catch (const metadata::Error& error) {

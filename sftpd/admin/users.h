@@ -11,7 +11,7 @@
 /// the request cannot be met, and metadata::Error where the database fails.
 namespace sftpd::admin {
 
-/// 0 stands for no limit.
+/// 0 stands for no limit. Throws Failure for more than the database can count.
 std::optional<std::uint64_t> quota_of(std::uint64_t bytes);
 
 /// Adds a user with an account of their own.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <stop_token>
 #include <thread>
 
 namespace sftpd::process {
@@ -22,6 +24,29 @@ class StopSignals {
 
  private:
   const Hangups hangups_;
+};
+
+/// SIGINT and SIGTERM while a program starts, with the signals blocked by StopSignals. The first
+/// one requests a stop, so that whoever waits for something gives up. If the program has not ended
+/// `limit` later, or another signal comes, `force` is called, on another thread.
+class StartSignals {
+ public:
+  StartSignals(std::chrono::milliseconds limit, std::function<void()> force);
+  ~StartSignals() = default;
+  StartSignals(const StartSignals&) = delete;
+  StartSignals& operator=(const StartSignals&) = delete;
+
+  std::stop_token token() const { return stopping_.get_token(); }
+  /// The one that came; 0 if none did.
+  int signal() const { return signal_; }
+  /// The program has started: leaves signals to StopSignals. Returns the one that came before, or
+  /// 0.
+  int finish();
+
+ private:
+  std::atomic<int> signal_ = 0;
+  std::stop_source stopping_;
+  std::jthread thread_;
 };
 
 /// While it lives, calls `force` once when `limit` is over or another SIGINT or SIGTERM comes: an

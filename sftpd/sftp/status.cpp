@@ -31,6 +31,8 @@ Status status_for(vfs::ErrorCode code) {
       return {SSH_FX_FAILURE, "Invalid name: empty, too long or not UTF-8"};
     case bad_argument:
       return {SSH_FX_FAILURE, "Invalid argument"};
+    case file_too_large:
+      return {SSH_FX_FAILURE, "File too large"};
     case bad_handle:
       return {SSH_FX_FAILURE, "The handle was not opened for this"};
     case quota_exceeded:

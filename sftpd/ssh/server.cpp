@@ -116,12 +116,16 @@ class Server::Impl {
   }
   ~Impl() { stop(); }
 
-  void start() {
+  void listen() {
     if (shared_.options.take_systemd_sockets) add_listeners(take_systemd_sockets());
     if (listeners_.empty()) {
       for (const std::string& address : shared_.options.listen) add_listeners(listen_on(address));
     }
     if (listeners_.empty()) throw std::runtime_error("there is no address to listen on");
+  }
+
+  void start() {
+    if (listeners_.empty()) listen();
     accepting_ = std::thread([this] { accept_until_stopped(); });
   }
 
@@ -289,6 +293,7 @@ Server::Server(Options options, auth::Authenticator& authenticator)
     : impl_(std::make_unique<Impl>(std::move(options), authenticator)) {}
 Server::~Server() = default;
 
+void Server::listen() { impl_->listen(); }
 void Server::start() { impl_->start(); }
 std::vector<std::uint16_t> Server::ports() const { return impl_->ports(); }
 void Server::stop() { impl_->stop(); }

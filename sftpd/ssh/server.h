@@ -114,10 +114,13 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Listens and begins to accept. Throws std::runtime_error (an address that cannot be bound).
+  /// Listens; clients that come wait until start(). Throws std::runtime_error (an address that
+  /// cannot be bound). Once.
+  void listen();
+  /// Begins to accept; listens first if it does not yet.
   void start();
 
-  /// The ports listened on, in the order of `listen`. Valid after start().
+  /// The ports listened on, in the order of `listen`. Valid after listen().
   std::vector<std::uint16_t> ports() const;
 
   /// Closes the listening sockets, ends every connection (programs are destroyed first) and returns

@@ -2,7 +2,14 @@
 
 #include <sys/stat.h>
 
+#include "sftpd/vfs/error.h"
+
 namespace sftpd::vfs {
+
+void expect_possible(std::uint64_t offset, std::uint64_t length) {
+  if (offset <= file_size_max && length <= file_size_max - offset) return;
+  throw Error(ErrorCode::file_too_large, "beyond the largest file");
+}
 
 std::uint32_t Attributes::posix_mode() const {
   switch (kind) {

@@ -10,6 +10,13 @@ namespace sftpd::vfs {
 
 using metadata::NodeKind;
 
+/// No file is made larger. 1 PiB: more than anybody stores, and thousands of such holes, which cost
+/// their maker nothing, can be added up.
+inline constexpr std::uint64_t file_size_max = std::uint64_t{1} << 50;
+
+/// Throws file_too_large where no file can have these bytes.
+void expect_possible(std::uint64_t offset, std::uint64_t length);
+
 /// What stat says of a file, a directory or a link.
 struct Attributes {
   NodeKind kind = NodeKind::file;

@@ -18,7 +18,8 @@ enum class ErrorCode {
   would_loop,         ///< EINVAL: a directory moved below itself
   permission_denied,  ///< EACCES, EPERM
   bad_name,           ///< not UTF-8, NUL, empty, too long
-  bad_argument,       ///< an offset or size that no file can have
+  bad_argument,       ///< EINVAL
+  file_too_large,     ///< EFBIG: an offset or size beyond file_size_max
   bad_handle,         ///< the handle was not opened for this
   quota_exceeded,     ///< EDQUOT
   no_space,           ///< ENOSPC

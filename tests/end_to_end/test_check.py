@@ -90,6 +90,20 @@ def test_databases_that_do_not_let_us_in(server, settings):
     assert list(found) == ["database"] and '"shoebox-none" does not exist' in found["database"]
 
 
+def test_a_role_that_may_not_make_tables(server, settings):
+    server.query("CREATE ROLE weak LOGIN")
+    server.query("CREATE DATABASE bare")
+    try:
+        url = server.postgres.url.replace("shoebox@", "weak@").replace("/shoebox", "/bare")
+        settings[0]["database"] = {"url": url}
+        found = failures(server, *settings)
+        assert list(found) == ["database"]
+        assert "GRANT CREATE ON SCHEMA public TO weak" in found["database"]
+    finally:
+        server.query("DROP DATABASE bare")
+        server.query("DROP ROLE weak")
+
+
 def test_stores_that_do_not_let_us_in(server, settings, tmp_path):
     good = settings[0]["storage"]
     changes = [({"bucket": "no-such-bucket"}, "NoSuchBucket"),

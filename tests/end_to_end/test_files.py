@@ -7,7 +7,7 @@ import pytest
 from support.content import content
 from support.raw_sftp import (CLOSE, EOF, F_APPEND, F_CREAT, F_EXCL, F_READ, F_TRUNC, F_WRITE,
                               FAILURE, FSETSTAT, FSTAT, NO_SUCH_FILE, OK, OPEN, PERMISSION_DENIED, READ,
-                              REMOVE, SETSTAT, STAT, STATUS, WRITE, Attrs, U64)
+                              REMOVE, SETSTAT, STAT, STATUS, WRITE, Attrs, StatusError, U64)
 
 NEW = F_WRITE | F_CREAT | F_TRUNC
 
@@ -119,6 +119,18 @@ def test_truncate_to_a_size_by_path(raw, remote):
     raw.setstat(f"{remote}/file", Attrs(size=50_000))
     assert raw.get(f"{remote}/file") == content(100_000)[:40_000] + bytes(10_000)
     assert raw.status_of(SETSTAT, f"{remote}/none", Attrs(size=0)) == NO_SUCH_FILE
+
+
+@pytest.mark.shoebox
+def test_a_file_of_more_than_a_pebibyte_is_refused(raw, remote):
+    raw.put(f"{remote}/file", b"kept")
+    with pytest.raises(StatusError) as refused:
+        raw.setstat(f"{remote}/file", Attrs(size=(1 << 50) + 1))
+    assert refused.value.code == FAILURE and "too large" in refused.value.message
+    raw.setstat(f"{remote}/file", Attrs(size=1 << 50))
+    assert raw.stat(f"{remote}/file").size == 1 << 50
+    raw.setstat(f"{remote}/file", Attrs(size=4))
+    assert raw.get(f"{remote}/file") == b"kept"
 
 
 def test_cutting_and_growing_never_shows_old_bytes(raw, remote):

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <stop_token>
 #include <thread>
 
 #include "metadata/transaction_pqxx.h"
@@ -322,6 +323,18 @@ TEST(Database, AWrongConnectionStringFailsAtOnceAndIsNotRepeatedInTheMessage) {
       EXPECT_EQ(std::string(error.what()).find("s3cret"), std::string::npos) << error.what();
     }
   }
+}
+
+TEST(Database, CallsOnAServerThatIsAwayCanBeToldToGiveUp) {
+  std::stop_source give_up;
+  Database database(
+      {.url = "host=/nonexistent", .outage_max = hours(1), .give_up = give_up.get_token()});
+  const std::jthread later([&] {
+    std::this_thread::sleep_for(milliseconds(100));
+    give_up.request_stop();
+  });
+  EXPECT_EQ(code_of([&] { count_in(database); }), ErrorCode::unavailable);
+  EXPECT_TRUE(give_up.stop_requested());
 }
 
 TEST(Database, AServerThatStaysAwayIsUnavailable) {

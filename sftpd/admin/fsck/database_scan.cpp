@@ -136,7 +136,7 @@ class ObjectCheck {
 
 void check_rows(metadata::Database& database, Report& report) {
   const auto found =
-      database.query([](Transaction& tx) { return metadata::Consistency(tx).find(page_max); });
+      database.transact([](Transaction& tx) { return metadata::Consistency(tx).find(page_max); });
   for (const auto& one : found) {
     report.add(Kind::rows_contradict,
                fmt::format("account {}: {}", one.account.value, sentence(one)));

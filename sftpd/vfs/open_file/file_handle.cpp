@@ -11,7 +11,7 @@ namespace sftpd::vfs {
 
 namespace {
 
-constexpr std::uint64_t file_size_max = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t offset_max = std::numeric_limits<std::int64_t>::max();
 
 template <class T>
 storage::Future<T> failed(ErrorCode code, const char* message) {
@@ -33,7 +33,7 @@ FileHandle::~FileHandle() {
 
 storage::Future<storage::Payload> FileHandle::read(std::uint64_t offset, std::uint32_t length) {
   if (!flags_.read) return failed<storage::Payload>(ErrorCode::bad_handle, "not open for reading");
-  if (offset > file_size_max - length) return storage::ready_future(storage::Payload());
+  if (offset > offset_max - length) return storage::ready_future(storage::Payload());
   const std::uint64_t size = file_->attributes().size;
   if (offset < size) totals_.bytes_read += std::min<std::uint64_t>(length, size - offset);
   return file_->read(reader_, offset, length);
@@ -41,8 +41,8 @@ storage::Future<storage::Payload> FileHandle::read(std::uint64_t offset, std::ui
 
 storage::Future<void> FileHandle::write(std::uint64_t offset, storage::Payload bytes) {
   if (!flags_.write) return failed<void>(ErrorCode::bad_handle, "not open for writing");
-  if (offset > file_size_max - bytes.size()) {
-    return failed<void>(ErrorCode::bad_argument, "beyond the largest file");
+  if (bytes.size() > file_size_max || offset > file_size_max - bytes.size()) {
+    return failed<void>(ErrorCode::file_too_large, "beyond the largest file");
   }
   totals_.bytes_written += bytes.size();
   return file_->write(flags_, offset, std::move(bytes));
@@ -55,7 +55,7 @@ storage::Future<void> FileHandle::set_attributes(const AttributeChanges& changes
     return failed<void>(ErrorCode::bad_handle, "not open for writing");
   }
   if (changes.size && *changes.size > file_size_max) {
-    return failed<void>(ErrorCode::bad_argument, "beyond the largest file");
+    return failed<void>(ErrorCode::file_too_large, "beyond the largest file");
   }
   return file_->set_attributes(changes);
 }
@@ -74,9 +74,8 @@ storage::Future<void> FileHandle::copy_to(std::uint64_t offset, std::uint64_t le
   if (!flags_.read || !target.flags_.write) {
     return failed<void>(ErrorCode::bad_handle, "not open for copying");
   }
-  if (length > file_size_max || offset > file_size_max - length ||
-      target_offset > file_size_max - length) {
-    return failed<void>(ErrorCode::bad_argument, "beyond the largest file");
+  if (length > offset_max || offset > offset_max - length || target_offset > file_size_max) {
+    return failed<void>(ErrorCode::file_too_large, "beyond the largest file");
   }
   const auto place = target.flags_.append ? std::nullopt : std::optional(target_offset);
   return target.file_->copy_from(file_, offset, length, place);

@@ -114,6 +114,7 @@ Step OpenFile::write_step(const OpenFlags& flags, std::uint64_t offset,
   {
     std::lock_guard lock(mutex_);
     if (flags.append) offset = size_;
+    expect_possible(offset, bytes.size());
     const bool streams = stream_ && stream_->accepts(offset, bytes.size());
     spoils = !streams && recoverable_behind_locked(offset);
     if (!spoils && !streams && !may_stream(flags, offset)) {

@@ -182,6 +182,10 @@ storage::Future<void> OpenFile::copy_from(const std::shared_ptr<OpenFile>& sourc
     throw_if_failed();
     if (!may_wait) return Step::needs_thread;
     const std::uint64_t to = target_offset ? *target_offset : size();
+    if (!pieces->empty()) {
+      const Piece& last = pieces->back();
+      expect_possible(to, last.offset + last.length - offset);
+    }
     if (*shareable || source.get() == this) {
       adopt(*pieces, offset, to);
     } else {

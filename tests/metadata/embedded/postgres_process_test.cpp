@@ -7,8 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <stop_token>
 #include <thread>
 
 #include "metadata/database.h"
@@ -208,6 +210,11 @@ TEST(EmbeddedPostgres, WhoSharedAServerGoesOnWhenItsOwnerHasGone) {
   };
   EXPECT_EQ(answer(), 1);
   holder.kill_now();
+  const auto old_is_there = [&] {
+    const auto pids = processes_in(directory.path() + "/data");
+    return std::find(pids.begin(), pids.end(), holder.server()) != pids.end();
+  };
+  while (old_is_there()) std::this_thread::yield();  // It may answer for a moment still.
   EXPECT_EQ(answer(), 1) << "it waited for the new one";
   EXPECT_NE(guest.pid(), 0);
   EXPECT_NE(guest.pid(), holder.server());
@@ -245,6 +252,25 @@ TEST(EmbeddedPostgres, AnInterruptedInitdbIsBegunAgain) {
   EXPECT_FALSE(fs::exists(directory.path() + "/data.new"));
 }
 
+TEST(EmbeddedPostgres, AStartCanBeGivenUpAtAnyMoment) {
+  for (const int ms : {0, 50, 300, 800, 1500}) {
+    TemporaryDirectory directory;
+    std::stop_source give_up;
+    auto options = in(directory.path());
+    options.give_up = give_up.get_token();
+    const std::jthread later([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+      give_up.request_stop();
+    });
+    start_error(options);
+    EXPECT_TRUE(processes_in(directory.path() + "/data.new").empty()) << ms;
+    EXPECT_TRUE(processes_in(directory.path() + "/data").empty()) << ms;
+    EmbeddedPostgres postgres(in(directory.path()));
+    postgres.start();
+    EXPECT_EQ(ask(postgres.url(), "SELECT 1"), "1") << ms;
+  }
+}
+
 TEST(EmbeddedPostgres, APathTooLongForASocketGetsAnotherFolder) {
   TemporaryDirectory directory;
   const std::string deep = directory.path() + "/" + std::string(100, 'd') + " and 'quotes'";
@@ -258,6 +284,39 @@ TEST(EmbeddedPostgres, APathTooLongForASocketGetsAnotherFolder) {
   }
   EXPECT_FALSE(fs::exists(socket));
   EXPECT_FALSE(fs::exists(deep + "/socket_directory"));
+}
+
+TEST(EmbeddedPostgres, BelowALongPathAKilledServerComesBackWhereItWas) {
+  TemporaryDirectory directory;
+  EmbeddedPostgres postgres(in(directory.path() + "/" + std::string(100, 'd')));
+  postgres.start();
+  Database database({.url = postgres.url()});
+  const auto one = [](Transaction& tx) { return tx.inner().script("SELECT 1")[0][0].as<int>(); };
+  EXPECT_EQ(database.query(one), 1);
+  const std::string url = postgres.url();
+  const int first = postgres.pid();
+  kill(first, SIGKILL);
+  while (postgres.pid() == first || postgres.pid() == 0) std::this_thread::yield();
+  EXPECT_EQ(database.query(one), 1) << "with the connection string of before";
+  EXPECT_EQ(postgres.url(), url);
+  postgres.stop();
+  postgres.start();
+  EXPECT_EQ(database.query(one), 1);
+}
+
+TEST(EmbeddedPostgres, BelowALongPathWhoSharedAServerFindsTheNextOneWhereItWas) {
+  TemporaryDirectory directory;
+  const std::string deep = directory.path() + "/" + std::string(100, 'd');
+  EmbeddedPostgres owner(in(deep));
+  owner.start();
+  EmbeddedPostgres guest(in(deep));
+  guest.start();
+  Database database({.url = guest.url()});
+  const auto one = [](Transaction& tx) { return tx.inner().script("SELECT 1")[0][0].as<int>(); };
+  EXPECT_EQ(database.query(one), 1);
+  owner.stop();
+  EXPECT_EQ(database.query(one), 1) << "of the guest's own server";
+  EXPECT_NE(guest.pid(), 0);
 }
 
 TEST(EmbeddedPostgres, ASocketFolderThatAKilledProcessLeftIsRemoved) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "metadata/migrations/embedded.h"
@@ -66,6 +67,21 @@ TEST(Migrator, SeveralAtOnceApplyEachMigrationOnce) {
   for (auto& thread : threads) thread.join();
   std::sort(applied.begin(), applied.end());
   EXPECT_THAT(applied, ElementsAreArray(all_names()));
+}
+
+TEST(Migrator, WhoWaitsForAnotherCanBeToldToGiveUp) {
+  ScratchDatabase scratch{ScratchDatabase::Empty{}};
+  scratch.database().transact([&](Transaction& other) {
+    other.inner().script("SELECT pg_advisory_xact_lock(1397244504, 1)");
+    std::stop_source give_up;
+    Database database({.url = scratch.url(), .give_up = give_up.get_token()});
+    const std::jthread later([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      give_up.request_stop();
+    });
+    EXPECT_THROW(migrate(database), Error);
+    EXPECT_TRUE(give_up.stop_requested()) << "it waited until then";
+  });
 }
 
 TEST(Migrator, AnEditedMigrationIsRefused) {

@@ -188,6 +188,12 @@ TEST_F(VersionsRepository, TheQuotaStopsGrowthOnly) {
   EXPECT_EQ(usage().used_bytes, 90U);
 }
 
+TEST_F(VersionsRepository, CountersThatAreFullRefuseMoreAsAQuotaDoes) {
+  execute("UPDATE account_usage SET used_bytes = 9223372036854775807");
+  EXPECT_EQ(publish_code(whole(file, reserve("a"), 1)), ErrorCode::quota_exceeded);
+  EXPECT_EQ(usage().used_bytes, 9223372036854775807U);
+}
+
 TEST_F(VersionsRepository, AFinishedObjectThatNothingNamesIsDead) {
   const ObjectId object = reserve("superfluous");
   Publication publication;

@@ -1,11 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "metadata/repositories/accounts.h"
 #include "metadata/repositories/consistency.h"
 #include "metadata/repositories/nodes.h"
 #include "metadata/repositories/objects.h"
 #include "metadata/repositories/versions.h"
+#include "metadata/transaction_pqxx.h"
 #include "sftpd/admin/fsck/database_scan.h"
 #include "sftpd/admin/fsck/report.h"
 #include "sftpd/admin/fsck/store_scan.h"
@@ -125,6 +128,17 @@ TEST_F(Fsck, UnknownObjectsAreReportedAndLeftAlone) {
   EXPECT_EQ(store_.object_count(), 3U);
 }
 
+TEST_F(Fsck, WhatWasDeletedSinceItWasListedIsNotUnknown) {
+  put("v1/bb/collected", "x");
+  failing_.add({.operation = test_support::Operation::list, .fault = test_support::Fault::hold});
+  const std::jthread collector([&] {
+    failing_.wait_until_held(1);
+    store_.remove({"v1/bb/collected"}).get();
+    failing_.release();
+  });
+  EXPECT_EQ(check().problems(), 0U);
+}
+
 TEST_F(Fsck, WhatWaitsForTheCollectorIsNoProblem) {
   database().transact([&](Transaction& tx) {
     metadata::Objects objects(tx);
@@ -160,12 +174,57 @@ TEST_F(Fsck, CountersAndUnusedObjectsAreRepaired) {
       " FROM accounts");
   put("v1/cc/1", "");
   EXPECT_EQ(check().count(Kind::rows_contradict), 2U);
-  const int repaired =
-      database().transact([](Transaction& tx) { return metadata::Consistency(tx).repair(); });
-  EXPECT_EQ(repaired, 2);
+  const auto found = database().transact(
+      [](Transaction& tx) { return metadata::Consistency(tx).find_repairable(10); });
+  const auto repair = [&](Transaction& tx) { return metadata::Consistency(tx).repair(found); };
+  EXPECT_EQ(database().transact(repair), 2);
   const Report after = check();
   EXPECT_EQ(after.problems(), 0U);
   EXPECT_EQ(after.count(Kind::waiting), 1U);
+  EXPECT_EQ(database().transact(repair), 0) << "what is right by now is left alone";
+}
+
+TEST_F(Fsck, WholeTablesMayTakeTheirTime) {
+  const auto settings = [](Transaction& tx) {
+    metadata::Consistency(tx).find(10);
+    return tx.inner().script(
+        "SELECT current_setting('statement_timeout'),"
+        " current_setting('enable_seqscan')")[0];
+  };
+  const auto row = database().transact(settings);
+  EXPECT_STREQ(row[0].c_str(), "0");
+  EXPECT_STREQ(row[1].c_str(), "on");
+  EXPECT_EQ(scratch_.execute("SHOW statement_timeout"), "1min") << "for these questions only";
+}
+
+TEST_F(Fsck, ARepairWithNothingToRepairLocksNothing) {
+  make_file("a", "v1/aa/1");
+  database().transact([&](Transaction& writer) {
+    writer.inner().script("LOCK TABLE nodes IN ROW EXCLUSIVE MODE");  // As every writer has it.
+    EXPECT_EQ(database().transact([](Transaction& tx) {
+      metadata::Consistency consistency(tx);
+      return consistency.repair(consistency.find(10));
+    }),
+              0);
+  });
+}
+
+TEST_F(Fsck, SumsOfAnySizeAreSums) {
+  make_file("a", "v1/aa/1");
+  make_file("b", "v1/aa/2");
+  scratch_.execute("UPDATE nodes SET size = 9223372036854775807 WHERE kind = 'file'");
+  scratch_.execute("UPDATE versions SET size = 9223372036854775807");
+  scratch_.execute(
+      "UPDATE account_usage SET used_bytes = CASE WHEN slot < 2 THEN 9223372036854775807 ELSE 0 "
+      "END");
+  EXPECT_EQ(check().count(Kind::rows_contradict), 0U);
+  scratch_.execute("UPDATE account_usage SET used_bytes = 5 WHERE slot = 2");
+  EXPECT_EQ(check().count(Kind::rows_contradict), 1U);
+  EXPECT_EQ(scratch_.execute("SELECT used_bytes FROM account_totals"), "9223372036854775807");
+  EXPECT_EQ(database()
+                .query([&](Transaction& tx) { return metadata::Accounts(tx).usage(account_); })
+                .used_bytes,
+            9223372036854775807U);
 }
 
 }  // namespace

@@ -2,8 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <set>
+#include <stdexcept>
+#include <thread>
 
 namespace sftpd::admin {
 namespace {
@@ -17,6 +24,55 @@ TEST(Terminal, GeneratedPasswordsAreLongReadableAndDifferent) {
     seen.insert(password);
   }
   EXPECT_EQ(seen.size(), 100U);
+}
+
+constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+/// Whoever asks at a terminal of its own, in a process of its own.
+class Asking {
+ public:
+  Asking() {
+    int terminal = -1;
+    if (openpty(&ours_, &terminal, nullptr, nullptr, nullptr) != 0) {
+      throw std::runtime_error("openpty");
+    }
+    child_ = fork();
+    if (child_ == 0) {
+      ::setsid();
+      for (const int signal : signals) ::signal(signal, SIG_DFL);  // Some shells ignore a few.
+      ::dup2(terminal, STDIN_FILENO);
+      ask_password("?");
+      ::_exit(0);
+    }
+    ::close(terminal);
+  }
+  ~Asking() { ::close(ours_); }
+
+  bool echoes() const {
+    termios settings{};
+    return ::tcgetattr(ours_, &settings) == 0 && (settings.c_lflag & ECHO) != 0;
+  }
+  /// How it ended.
+  int end(int signal) {
+    ::kill(child_, signal);
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    return status;
+  }
+
+ private:
+  int ours_ = -1;
+  pid_t child_ = 0;
+};
+
+TEST(Terminal, ASignalAtTheQuestionLeavesTheEchoOn) {
+  for (const int signal : signals) {
+    Asking asking;
+    while (asking.echoes()) std::this_thread::yield();
+    const int status = asking.end(signal);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == signal);
+    EXPECT_TRUE(asking.echoes());
+  }
 }
 
 TEST(Terminal, SizesAreReadable) {

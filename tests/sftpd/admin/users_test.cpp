@@ -28,6 +28,18 @@ TEST(Users, ZeroMeansNoQuota) {
   EXPECT_EQ(quota_of(1), 1U);
 }
 
+TEST(Users, AQuotaThatCannotBeCountedIsSaidToBeOne) {
+  tests::ScratchDatabase scratch;
+  try {
+    create_user(scratch.database(), "anna", "correct", std::uint64_t{10} << 60);
+    FAIL();
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), testing::HasSubstr("quota"));
+  }
+  EXPECT_FALSE(has_users(scratch.database()));
+  EXPECT_EQ(quota_of(std::uint64_t{8191} << 50), std::uint64_t{8191} << 50);
+}
+
 TEST(Users, AFailedCreationLeavesNothingBehind) {
   tests::ScratchDatabase scratch;
   create_user(scratch.database(), "anna", "correct", 0);

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <future>
+#include <thread>
 
 namespace sftpd::process {
 namespace {
@@ -22,6 +23,43 @@ TEST(StopSignals, HangupsAreAwaitedIfAskedFor) {
   ::raise(SIGHUP);
   EXPECT_EQ(signals.wait(), SIGHUP);
   ::raise(SIGTERM);
+  EXPECT_EQ(signals.wait(), SIGTERM);
+}
+
+TEST(StartSignals, TheFirstRequestsAStop) {
+  StopSignals signals;
+  StartSignals starting(std::chrono::hours(1), [] { ADD_FAILURE() << "there is time"; });
+  EXPECT_FALSE(starting.token().stop_requested());
+  EXPECT_EQ(starting.signal(), 0);
+  ::kill(::getpid(), SIGTERM);
+  while (!starting.token().stop_requested()) std::this_thread::yield();
+  EXPECT_EQ(starting.signal(), SIGTERM);
+  EXPECT_EQ(starting.finish(), SIGTERM);
+}
+
+TEST(StartSignals, ASecondOneForces) {
+  StopSignals signals;
+  std::promise<void> forced;
+  StartSignals starting(std::chrono::hours(1), [&] { forced.set_value(); });
+  ::kill(::getpid(), SIGTERM);
+  while (!starting.token().stop_requested()) std::this_thread::yield();
+  ::kill(::getpid(), SIGINT);
+  forced.get_future().get();
+}
+
+TEST(StartSignals, WhoDoesNotStopInTimeIsForced) {
+  StopSignals signals;
+  std::promise<void> forced;
+  StartSignals starting(std::chrono::milliseconds(1), [&] { forced.set_value(); });
+  ::kill(::getpid(), SIGTERM);
+  forced.get_future().get();
+}
+
+TEST(StartSignals, AfterTheStartSignalsAreLeftToOthers) {
+  StopSignals signals;
+  StartSignals starting(std::chrono::hours(1), [] {});
+  EXPECT_EQ(starting.finish(), 0);
+  ::kill(::getpid(), SIGTERM);
   EXPECT_EQ(signals.wait(), SIGTERM);
 }
 

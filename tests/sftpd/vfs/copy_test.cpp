@@ -111,8 +111,20 @@ TEST_F(CopyTest, NeedsTheRightHandles) {
   const auto writer = open_writing("file");
   EXPECT_EQ(code_of([&] { writer->copy_to(0, 0, *writer, 0).get(); }), ErrorCode::bad_handle);
   EXPECT_EQ(code_of([&] { reader->copy_to(0, 0, *reader, 0).get(); }), ErrorCode::bad_handle);
-  EXPECT_EQ(code_of([&] { reader->copy_to(0, ~std::uint64_t{0}, *writer, 0).get(); }),
-            ErrorCode::bad_argument);
+}
+
+TEST_F(CopyTest, NoCopyIsLargerThanAFile) {
+  put("file", "content");
+  const auto reader = open_reading("file");
+  const auto writer = create("copy");
+  const auto copy = [&](std::uint64_t length, std::uint64_t to) {
+    return code_of([&] { reader->copy_to(0, length, *writer, to).get(); });
+  };
+  EXPECT_EQ(copy(~std::uint64_t{0}, 0), ErrorCode::file_too_large);
+  EXPECT_EQ(copy(0, file_size_max - 6), ErrorCode::file_too_large) << "up to the source's end";
+  EXPECT_EQ(copy(1, file_size_max), ErrorCode::file_too_large);
+  EXPECT_EQ(writer->attributes().size, 0U);
+  EXPECT_EQ(copy(0, file_size_max - 7), std::nullopt);
 }
 
 }  // namespace

@@ -197,14 +197,26 @@ TEST_F(WritingTest, OverwritingTheBeginningKeepsTheRest) {
 
 TEST_F(WritingTest, SizesNoFileCanHaveAreRefused) {
   const auto handle = create("file");
-  const std::uint64_t beyond = std::uint64_t{1} << 63;
-  EXPECT_EQ(code_of([&] { start_write(*handle, beyond, "x").get(); }), ErrorCode::bad_argument);
-  EXPECT_EQ(code_of([&] { handle->set_attributes({.size = beyond}).get(); }),
-            ErrorCode::bad_argument);
-  EXPECT_EQ(
-      code_of([&] { vfs->set_attributes("file", {.size = beyond}, Vfs::Links::follow).get(); }),
-      ErrorCode::bad_argument);
+  for (const std::uint64_t beyond : {std::uint64_t{1} << 63, file_size_max + 1}) {
+    EXPECT_EQ(code_of([&] { start_write(*handle, beyond, "x").get(); }), ErrorCode::file_too_large);
+    EXPECT_EQ(code_of([&] { handle->set_attributes({.size = beyond}).get(); }),
+              ErrorCode::file_too_large);
+    EXPECT_EQ(
+        code_of([&] { vfs->set_attributes("file", {.size = beyond}, Vfs::Links::follow).get(); }),
+        ErrorCode::file_too_large);
+  }
+  EXPECT_EQ(code_of([&] { start_write(*handle, file_size_max, "x").get(); }),
+            ErrorCode::file_too_large);
   EXPECT_EQ(handle->attributes().size, 0U);
+}
+
+TEST_F(WritingTest, TheLargestFileTakesNoMore) {
+  const auto handle = create("file");
+  handle->set_attributes({.size = file_size_max}).get();
+  handle->close().get();
+  EXPECT_EQ(vfs->stat("file", Vfs::Links::follow).size, file_size_max);
+  const auto appender = open("file", {.write = true, .append = true});
+  EXPECT_EQ(code_of([&] { start_write(*appender, 0, "x").get(); }), ErrorCode::file_too_large);
 }
 
 // --- Appending
