@@ -40,6 +40,7 @@ const char* name_of(Refusal refusal);
 struct LoginResult {
   std::optional<Login> login;
   Refusal refusal = Refusal::none;  ///< none exactly if `login` is set
+  std::string trouble = {};         ///< with `unavailable`, what went wrong, for the log
 };
 
 }  // namespace sftpd::auth

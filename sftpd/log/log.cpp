@@ -113,8 +113,11 @@ void write(Level level, std::string_view event, Fields fields) noexcept try {
 }
 
 void transfer(const Transfer& done) noexcept {
+  const std::string request = done.request ? std::to_string(*done.request) : "";
   if (done.failure.empty()) {
     info("transfer", {{"conn", done.connection},
+                      {"channel", done.channel},
+                      {"req", request},
                       {"user", done.user},
                       {"path", done.path},
                       {"read", done.bytes_read},
@@ -123,6 +126,8 @@ void transfer(const Transfer& done) noexcept {
     return;
   }
   warning("transfer failed", {{"conn", done.connection},
+                              {"channel", done.channel},
+                              {"req", request},
                               {"user", done.user},
                               {"path", done.path},
                               {"read", done.bytes_read},

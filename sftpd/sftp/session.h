@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "sftpd/byte_stream.h"
 #include "sftpd/sftp/handle_table.h"
 #include "sftpd/sftp/longname.h"
 #include "sftpd/sftp/options.h"
@@ -22,9 +24,10 @@ struct Session {
   const Options& options;
   HandleTable handles;
   Account account;
-  std::uint64_t connection = 0;  ///< its number in the log
+  ChannelId channel = {};
 
   // What the log calls the request at hand, and the path it is about.
+  std::uint32_t request = 0;
   std::string_view operation = {};
   std::string subject = {};
 
@@ -35,7 +38,8 @@ struct Session {
 };
 
 /// One line about a file that the client has finished with, or lost; `failure` is empty if all went
-/// well.
-void log_transfer(const Session& session, const OpenedFile& opened, std::string_view failure);
+/// well. `request` is the CLOSE.
+void log_transfer(const Session& session, const OpenedFile& opened, std::string_view failure,
+                  std::optional<std::uint32_t> request = {});
 
 }  // namespace sftpd::sftp

@@ -186,7 +186,8 @@ ssh_channel Connection::open_channel() {
   }
   ssh_channel made = ssh_channel_new(session_.get());
   if (made == nullptr) return nullptr;
-  opened_channels_.push_back(std::make_unique<Channel>(made, wake_, window_limits_, starter_));
+  opened_channels_.push_back(std::make_unique<Channel>(
+      made, ChannelId{info_.connection_id, ++channels_opened_}, wake_, window_limits_, starter_));
   limit(*opened_channels_.back());
   active_ = Clock::now();
   round_trip_.asked(active_);
@@ -199,7 +200,7 @@ void Connection::limit(Channel& channel) {
     const auth::Login& login = *login_phase_->login();
     traffic_ = options_.bandwidth->enter(login.user, login.rates);
   }
-  channel.limit(*options_.bandwidth, traffic_, info_.connection_id);
+  channel.limit(*options_.bandwidth, traffic_);
 }
 
 void Connection::work() {

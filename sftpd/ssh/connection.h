@@ -98,7 +98,8 @@ class Connection {
   Channel::Starter starter_;
   limits::UserTrafficPtr traffic_;  ///< from the first channel on, if there are limits
   std::vector<std::unique_ptr<Channel>>
-      opened_channels_;  ///< by libssh's callback, since the last turn
+      opened_channels_;                ///< by libssh's callback, since the last turn
+  std::uint32_t channels_opened_ = 0;  ///< ever
   std::vector<std::unique_ptr<Channel>> channels_;
   WaitingRoom::Place waiting_;
   Clock::time_point unheard_since_{};

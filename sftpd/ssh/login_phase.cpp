@@ -59,14 +59,16 @@ struct LoginPhase::Callbacks {
   /// Whatever goes wrong on the way is a refusal.
   template <class Decide>
   static int decide(void* userdata, Decide&& how) noexcept {
+    LoginPhase& phase = self(userdata);
     try {
-      LoginPhase& phase = self(userdata);
       ++phase.requests_;
       phase.round_trip_.answered(RoundTrip::Clock::now());
       if (phase.login_ || phase.tries_used_up()) return SSH_AUTH_DENIED;
       return how(phase);
     } catch (const std::exception& failure) {
-      log::error("login failed", {{"reason", failure.what()}});
+      log::error("login failed", {{"conn", phase.info_.connection_id},
+                                  {"address", phase.info_.peer_address},
+                                  {"reason", failure.what()}});
       return SSH_AUTH_DENIED;
     }
   }
@@ -160,9 +162,23 @@ void LoginPhase::begin() {
   info_.symlink_link_first = puts_symlink_link_first(info_.client_version, options_.version_banner);
 }
 
+auth::LoginResult LoginPhase::await(storage::Future<auth::LoginResult> answer, const char* user,
+                                    const char* method) {
+  auth::LoginResult result = await_(std::move(answer));
+  if (!result.trouble.empty()) {
+    log::error("login cannot be decided", {{"conn", info_.connection_id},
+                                           {"user", user},
+                                           {"address", info_.peer_address},
+                                           {"method", method},
+                                           {"reason", result.trouble}});
+  }
+  return result;
+}
+
 int LoginPhase::password(const char* user, const char* text, const char* method) {
   ++password_tries_;
-  const auto result = await_(authenticator_.check_password(user, text, info_.peer_address));
+  const auto result =
+      await(authenticator_.check_password(user, text, info_.peer_address), user, method);
   return conclude(user, method, "", result);
 }
 
@@ -173,7 +189,8 @@ int LoginPhase::public_key(const char* user, ssh_key key, bool verified) {
     refuse(user, "publickey", "", auth::Refusal::key_type);
     return SSH_AUTH_DENIED;
   }
-  const auto result = await_(authenticator_.check_key(user, described.type, described.blob_base64));
+  const auto result = await(authenticator_.check_key(user, described.type, described.blob_base64),
+                            user, "publickey");
   if (verified) {
     if (!result.login) ++key_tries_;
     return conclude(user, "publickey", described.fingerprint, result);

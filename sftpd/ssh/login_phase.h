@@ -47,6 +47,8 @@ class LoginPhase {
   struct Callbacks;  // static, noexcept: libssh calls them
 
   void begin();
+  auth::LoginResult await(storage::Future<auth::LoginResult> answer, const char* user,
+                          const char* method);
   int password(const char* user, const char* text, const char* method);
   int public_key(const char* user, ssh_key key, bool verified);
   int interactive(ssh_message message);

@@ -40,10 +40,11 @@ Reply handle_close(Session& session, const HandleRequest& request) {
   const HandleTable::Opened opened = session.handles.take(request.handle);
   const auto* file = std::get_if<std::shared_ptr<OpenedFile>>(&opened);
   if (file == nullptr) return Status{SSH_FX_OK, {}};
-  return Deferred((*file)->file->close(), [&session, closed = *file]() -> Answer {
-    log_transfer(session, *closed, {});
-    return Status{SSH_FX_OK, {}};
-  });
+  return Deferred((*file)->file->close(),
+                  [&session, id = session.request, closed = *file]() -> Answer {
+                    log_transfer(session, *closed, {}, id);
+                    return Status{SSH_FX_OK, {}};
+                  });
 }
 
 Reply handle_read(Session& session, const ReadRequest& request) {

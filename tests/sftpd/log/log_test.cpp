@@ -129,6 +129,8 @@ TEST(Log, AFailedTransferSaysWhy) {
   EXPECT_EQ(written({Level::info, true},
                     [] {
                       transfer({.connection = 3,
+                                .channel = 2,
+                                .request = 7,
                                 .user = "alice",
                                 .path = "/a b",
                                 .bytes_read = 0,
@@ -136,8 +138,8 @@ TEST(Log, AFailedTransferSaysWhy) {
                                 .seconds = 0.25,
                                 .failure = "quota exceeded"});
                     }),
-            "<4>transfer failed conn=3 user=alice path=\"/a b\" read=0 written=10 seconds=0.250 "
-            "reason=\"quota exceeded\"\n");
+            "<4>transfer failed conn=3 channel=2 req=7 user=alice path=\"/a b\" read=0 written=10 "
+            "seconds=0.250 reason=\"quota exceeded\"\n");
 }
 
 }  // namespace
