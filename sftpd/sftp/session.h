@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,10 +35,5 @@ struct Session {
   /// Seconds since 1970.
   std::int64_t now() const;
 };
-
-/// One line about a file that the client has finished with, or lost; `failure` is empty if all went
-/// well. `request` is the CLOSE.
-void log_transfer(const Session& session, const OpenedFile& opened, std::string_view failure,
-                  std::optional<std::uint32_t> request = {});
 
 }  // namespace sftpd::sftp

@@ -9,6 +9,7 @@
 #include "sftpd/sftp/operations.h"
 #include "sftpd/sftp/request_counts.h"
 #include "sftpd/sftp/session.h"
+#include "sftpd/sftp/transfer_line.h"
 
 namespace sftpd::sftp {
 
@@ -46,7 +47,7 @@ class Subsystem::Loop {
   ~Loop() {
     if (options_.counts) options_.counts->sessions.add(-1);
     for (const auto& file : session_.handles.files()) {
-      log_transfer(session_, *file, "the client left without closing it");
+      TransferLine(session_, *file).write("the client left without closing it");
     }
   }
 
