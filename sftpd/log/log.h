@@ -29,7 +29,8 @@ struct Options {
   /// them.
   bool for_journald = false;
 
-  /// The given level, and for_journald if the environment has JOURNAL_STREAM.
+  /// The given level, and for_journald if standard error is what JOURNAL_STREAM names: children
+  /// inherit the variable also where their errors go elsewhere.
   static Options from_environment(Level level);
 };
 
