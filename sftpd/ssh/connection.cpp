@@ -31,6 +31,10 @@ constexpr std::uint64_t key_request_bytes_min = 100;
 /// The loop looks at its clocks at least so often.
 constexpr milliseconds turn_max{5000};
 
+constexpr const char* by_client = "closed by the client";
+/// Of what libssh says about an end, in which words of the client may stand.
+constexpr std::size_t detail_length_max = 256;
+
 int lower_flag(socket_t, int, void* wake) noexcept {
   static_cast<Wake*>(wake)->lower();
   return 0;
@@ -114,10 +118,7 @@ void Connection::set_limits_of_session() {
 
 bool Connection::log_in() {
   // Not waiting, it only sends our banner; the rest of the key exchange happens in the polls.
-  if (ssh_handle_key_exchange(session_.get()) == SSH_ERROR) {
-    end("handshake failed");
-    return false;
-  }
+  if (ssh_handle_key_exchange(session_.get()) == SSH_ERROR) return false;
   if (ssh_event_add_session(event_.get(), session_.get()) != SSH_OK ||
       ssh_event_add_fd(event_.get(), wake_->descriptor(), POLLIN, lower_flag, wake_.get()) !=
           SSH_OK) {
@@ -380,6 +381,20 @@ void Connection::end(const char* reason) {
   if (end_reason_ == nullptr) end_reason_ = reason;
 }
 
+/// Why it is over: we ended it, or the client did, or libssh, which then says why.
+Connection::Ending Connection::how_it_ended() const {
+  if (end_reason_ != nullptr) return {end_reason_, ""};
+  if (!session_ || ssh_get_error_code(session_.get()) != SSH_FATAL) return {by_client, ""};
+  const std::string_view text =
+      std::string_view(ssh_get_error(session_.get())).substr(0, detail_length_max);
+  if (text == "Socket error: disconnected") return {by_client, ""};
+  const char* reason = text.starts_with("Received SSH_MSG_DISCONNECT") ? by_client
+                       : text.starts_with("Socket error")              ? "connection lost"
+                       : login_phase_ && login_phase_->begun()         ? "protocol error"
+                                                                       : "handshake failed";
+  return {reason, std::string(text)};
+}
+
 void Connection::tell_bytes() {
   if (options_.observer == nullptr) return;
   const std::uint64_t in = socket_counter_.in_bytes - bytes_in_told_;
@@ -397,7 +412,7 @@ void Connection::close_down() {
   channels_.clear();
   opened_channels_.clear();
   const std::string user = login_phase_ && login_phase_->login() ? login_phase_->login()->name : "";
-  const char* reason = end_reason_ != nullptr ? end_reason_ : "closed by the client";
+  const auto [reason, detail] = how_it_ended();
   if (session_ && end_reason_ != nullptr && alive()) {
     ssh_session_set_disconnect_message(session_.get(), reason);
     ssh_disconnect(session_.get());
@@ -413,7 +428,8 @@ void Connection::close_down() {
                                   {"seconds", lasted.count()},
                                   {"in", socket_counter_.in_bytes},
                                   {"out", socket_counter_.out_bytes},
-                                  {"reason", reason}});
+                                  {"reason", reason},
+                                  {"detail", detail}});
   tell_bytes();
   if (options_.observer == nullptr) return;
   if (login_phase_ && login_phase_->login()) options_.observer->logged_out();

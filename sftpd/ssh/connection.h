@@ -71,6 +71,11 @@ class Connection {
   bool is_idle_too_long();
   auth::LoginResult await(storage::Future<auth::LoginResult> answer);
   std::chrono::microseconds measured_round_trip() const;
+  struct Ending {
+    const char* reason;
+    std::string detail;  ///< in libssh's words, and so perhaps the client's
+  };
+  Ending how_it_ended() const;
   void end(const char* reason);
   void tell_bytes();
   void close_down();

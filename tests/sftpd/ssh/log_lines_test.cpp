@@ -13,8 +13,11 @@
 namespace sftpd::ssh::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// A server whose log is caught.
 class LogLines : public ::testing::Test {
@@ -66,6 +69,22 @@ TEST_F(LogLines, ADatabaseThatIsAwayIsSaidWithTheClientItConcerns) {
   EXPECT_THAT(lines_with("cannot be decided"),
               Contains("error login cannot be decided conn=1 user=alice address=127.0.0.1 "
                        "method=password reason=\"no database\""));
+}
+
+TEST_F(LogLines, AnEndIsNotBlamedOnTheClientWhereLibsshMadeIt) {
+  run(server().ssh("who"));
+  run(server().ssh("who", "-o Ciphers=aes128-cbc"));
+  run(
+      fmt::format("exec 3<>/dev/tcp/127.0.0.1/{0}; printf 'SSH-2.0-x\\r\\n' >&3; "
+                  "head -c 5000 /dev/zero | tr '\\0' 'x' >&3; timeout 20 cat <&3 >/dev/null",
+                  server().port()));
+  run(fmt::format("exec 3<>/dev/tcp/127.0.0.1/{0}; head -c 21 <&3", server().port()));
+  EXPECT_THAT(
+      lines_with("connection closed"),
+      ElementsAre(AllOf(HasSubstr("user=alice"), HasSubstr("reason=\"closed by the client\"")),
+                  AllOf(HasSubstr("reason=\"handshake failed\""), HasSubstr("aes128-cbc")),
+                  AllOf(HasSubstr("reason=\"handshake failed\""), Not(HasSubstr("detail=\"\""))),
+                  AllOf(HasSubstr("reason=\"closed by the client\""), HasSubstr("detail=\"\""))));
 }
 
 }  // namespace
