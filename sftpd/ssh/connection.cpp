@@ -157,6 +157,7 @@ void Connection::watch_for_unanswered() {
     unanswered_since_ = Clock::now();
   } else if (unanswered_since_ != Clock::time_point{} &&
              Clock::now() - unanswered_since_ >= unanswered_max) {
+    login_phase_->refuse_unusable_key();
     end("unusable key or signature");
   }
 }
@@ -413,6 +414,7 @@ void Connection::close_down() {
   opened_channels_.clear();
   const std::string user = login_phase_ && login_phase_->login() ? login_phase_->login()->name : "";
   const auto [reason, detail] = how_it_ended();
+  if (login_phase_) login_phase_->finish();
   if (session_ && end_reason_ != nullptr && alive()) {
     ssh_session_set_disconnect_message(session_.get(), reason);
     ssh_disconnect(session_.get());
