@@ -23,11 +23,6 @@ using std::chrono::milliseconds;
 constexpr std::size_t unsent_max = std::size_t{512} << 10;
 /// What a channel may send before the next one's turn.
 constexpr std::size_t send_turn = std::size_t{256} << 10;
-/// libssh leaves a request that it cannot read without an answer; a client that has been silent for
-/// so long behind one waits for it in vain.
-constexpr milliseconds unanswered_max{2000};
-/// A publickey request is never shorter; SSH_MSG_IGNORE, sent to keep a connection alive, is.
-constexpr std::uint64_t key_request_bytes_min = 100;
 /// The loop looks at its clocks at least so often.
 constexpr milliseconds turn_max{5000};
 
@@ -48,7 +43,9 @@ Connection::Connection(Shared& shared, Admission::Ticket ticket, FileDescriptor 
       options_(shared.options),
       ticket_(std::move(ticket)),
       socket_(std::move(socket)),
-      waiting_(shared.waiting_room) {
+      waiting_(shared.waiting_room),
+      silence_(options_.keepalive_interval, options_.keepalives_unanswered_max),
+      idle_(options_.idle_timeout) {
   info_.connection_id = id;
   info_.peer_address = std::move(peer_address);
   window_limits_ = {.base_bytes = options_.window_base_bytes,
@@ -131,8 +128,7 @@ bool Connection::log_in() {
       end("no login in time");
       break;
     }
-    const auto turn =
-        unanswered_since_ == Clock::time_point{} ? left : std::min(left, unanswered_max);
+    const auto turn = unanswered_.is_running() ? std::min(left, UnansweredClock::patience) : left;
     if (!poll(static_cast<int>(std::min(turn, turn_max).count()))) break;
     if (login_phase_->login()) break;
     if (login_phase_->tries_used_up()) end("too many tries");
@@ -141,25 +137,13 @@ bool Connection::log_in() {
   return login_phase_->login().has_value() && end_reason_ == nullptr;
 }
 
-/// libssh answers nothing to a publickey request with a key it cannot read, a signature that is
-/// wrong or one with SHA-1; the client would wait until the deadline. Such a packet shows only in
-/// the counters: it came in, no callback was called, and nothing went out.
 void Connection::watch_for_unanswered() {
-  const auto came = packet_counter_.in_bytes - bytes_in_seen_;
-  const bool answered = login_phase_->requests() != requests_seen_ ||
-                        packet_counter_.out_packets != packets_out_seen_;
-  bytes_in_seen_ = packet_counter_.in_bytes;
-  packets_out_seen_ = packet_counter_.out_packets;
-  requests_seen_ = login_phase_->requests();
-  if (answered || !login_phase_->begun()) {
-    unanswered_since_ = {};
-  } else if (came >= key_request_bytes_min) {
-    unanswered_since_ = Clock::now();
-  } else if (unanswered_since_ != Clock::time_point{} &&
-             Clock::now() - unanswered_since_ >= unanswered_max) {
-    login_phase_->refuse_unusable_key();
-    end("unusable key or signature");
-  }
+  const UnansweredClock::Counts counts{.bytes_in = packet_counter_.in_bytes,
+                                       .packets_out = packet_counter_.out_packets,
+                                       .requests = login_phase_->requests()};
+  if (!unanswered_.look(counts, login_phase_->begun(), Clock::now())) return;
+  login_phase_->refuse_unusable_key();
+  end("unusable key or signature");
 }
 
 auth::LoginResult Connection::await(storage::Future<auth::LoginResult> answer) {
@@ -191,8 +175,9 @@ ssh_channel Connection::open_channel() {
   opened_channels_.push_back(std::make_unique<Channel>(
       made, ChannelId{info_.connection_id, ++channels_opened_}, wake_, window_limits_, starter_));
   limit(*opened_channels_.back());
-  active_ = Clock::now();
-  round_trip_.asked(active_);
+  const auto now = Clock::now();
+  idle_.restart(now);
+  round_trip_.asked(now);
   return made;
 }
 
@@ -206,12 +191,12 @@ void Connection::limit(Channel& channel) {
 }
 
 void Connection::work() {
-  heard_ = keepalive_sent_ = active_ = Clock::now();
+  silence_.restart(Clock::now());
+  idle_.restart(Clock::now());
   while (end_reason_ == nullptr && alive()) {
     const bool more = work_once();
     if (stopping_.load()) return end("server stops");
-    if (peer_is_quiet_too_long()) end("no sign of life");
-    if (is_idle_too_long()) end("idle");
+    look_at_clocks();
     if (end_reason_ != nullptr) return;
     if (!more && has_to_wait_for_programs() && wait_for_programs()) continue;
     if (!poll(more ? 0 : poll_timeout())) return;
@@ -298,7 +283,7 @@ bool Connection::wait_for_programs() {
       {{wake_->descriptor(), POLLIN, 0}, {ssh_get_fd(session_.get()), POLLRDHUP, 0}}};
   const auto turn = std::min<std::int64_t>(poll_timeout(), options_.unheard_max.count());
   ::poll(waited.data(), waited.size(), static_cast<int>(turn));
-  heard_ = Clock::now();  // It may well speak: nobody listens.
+  silence_.restart(Clock::now());  // It may well speak: nobody listens.
   if (waited[0].revents != 0) wake_->lower();
   return waited[1].revents == 0;
 }
@@ -314,36 +299,14 @@ int Connection::poll_timeout() const {
   return static_cast<int>(std::max(turn, milliseconds{10}).count());
 }
 
-/// Asks a silent client for a sign of life, and gives it up in the end. Any byte is such a sign.
-bool Connection::peer_is_quiet_too_long() {
-  if (options_.keepalive_interval <= milliseconds{0}) return false;
+void Connection::look_at_clocks() {
   const auto now = Clock::now();
-  if (socket_counter_.in_bytes != input_seen_) {
-    input_seen_ = socket_counter_.in_bytes;
-    heard_ = now;
-  }
-  if (now - heard_ < options_.keepalive_interval) return false;
-  if (now - heard_ >= options_.keepalive_interval * (options_.keepalives_unanswered_max + 1)) {
-    return true;
-  }
-  if (now - std::max(keepalive_sent_, heard_) >= options_.keepalive_interval) {
-    keepalive_sent_ = now;
-    ssh_send_keepalive(session_.get());
-  }
-  return false;
-}
-
-bool Connection::is_idle_too_long() {
-  if (options_.idle_timeout <= milliseconds{0}) return false;
-  const std::uint64_t moved = bytes_moved();
-  const auto now = Clock::now();
+  const auto silence = silence_.look(socket_counter_.in_bytes, now);
+  if (silence == SilenceClock::Verdict::gone) end("no sign of life");
+  if (silence == SilenceClock::Verdict::to_ask) ssh_send_keepalive(session_.get());
   const bool held_back = std::any_of(channels_.begin(), channels_.end(),
                                      [](const auto& channel) { return channel->is_held_back(); });
-  if (moved != moved_seen_ || held_back) {
-    moved_seen_ = moved;
-    active_ = now;
-  }
-  return now - active_ >= options_.idle_timeout;
+  if (idle_.look(bytes_moved(), held_back, now)) end("idle");
 }
 
 std::uint64_t Connection::bytes_moved() const {
