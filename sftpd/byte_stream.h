@@ -1,11 +1,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
 
 namespace sftpd {
+
+/// A channel as the log names it, with `conn` and `channel`.
+struct ChannelId {
+  std::uint64_t connection = 0;
+  std::uint32_t number = 0;  ///< in its connection, from 1
+};
 
 /// The two directions of one SSH channel, as a program running on it sees them.
 ///

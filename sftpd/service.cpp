@@ -45,7 +45,7 @@ ssh::ProgramFactory program_factory(vfs::FileSystem& files, sftp::RequestCounts&
     exec::Client client{.files = std::make_unique<vfs::Vfs>(files, std::move(identity)),
                         .stream = stream,
                         .sftp_options = sftp_options(session, counts),
-                        .connection = session.connection_id};
+                        .channel = request.channel};
     if (request.kind == ssh::ChannelRequest::Kind::subsystem) {
       return exec::make_subsystem(request.text, std::move(client));
     }

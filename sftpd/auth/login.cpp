@@ -18,6 +18,8 @@ const char* name_of(Refusal refusal) {
       return "unknown_key";
     case Refusal::key_type:
       return "key_type";
+    case Refusal::unusable_key:
+      return "unusable_key";
     case Refusal::bad_input:
       return "bad_input";
     case Refusal::throttled:

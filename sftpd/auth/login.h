@@ -27,11 +27,12 @@ enum class Refusal {
   no_password,  ///< this user has no password login
   wrong_password,
   unknown_key,
-  key_type,     ///< a type of key that is not accepted
-  bad_input,    ///< a name or password that no user can have
-  throttled,    ///< too many failures from this network or for this user
-  overloaded,   ///< too many logins are waiting already
-  unavailable,  ///< the database does not answer
+  key_type,      ///< a type of key that is not accepted
+  unusable_key,  ///< one that cannot be read, or a signature that is wrong or of SHA-1
+  bad_input,     ///< a name or password that no user can have
+  throttled,     ///< too many failures from this network or for this user
+  overloaded,    ///< too many logins are waiting already
+  unavailable,   ///< the database does not answer
 };
 
 /// The word for the log, such as "wrong_password".
@@ -40,6 +41,7 @@ const char* name_of(Refusal refusal);
 struct LoginResult {
   std::optional<Login> login;
   Refusal refusal = Refusal::none;  ///< none exactly if `login` is set
+  std::string trouble = {};         ///< with `unavailable`, what went wrong, for the log
 };
 
 }  // namespace sftpd::auth

@@ -4,8 +4,6 @@
 #include <exception>
 #include <optional>
 
-#include "sftpd/log/log.h"
-
 namespace sftpd::auth {
 namespace {
 
@@ -15,8 +13,7 @@ LoginResult result_of(const WorkerPool::Work& work) {
   try {
     return work();
   } catch (const std::exception& failure) {
-    log::error("login cannot be decided", {{"reason", failure.what()}});
-    return refused(Refusal::unavailable);
+    return {.login = std::nullopt, .refusal = Refusal::unavailable, .trouble = failure.what()};
   }
 }
 

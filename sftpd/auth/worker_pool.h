@@ -24,7 +24,8 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// The future never throws: `overloaded` when too many wait, `unavailable` when the work throws.
+  /// The future never throws: `overloaded` when too many wait, `unavailable` when the work throws,
+  /// with what it threw.
   storage::Future<LoginResult> submit(Work work);
 
  private:

@@ -99,12 +99,22 @@ constexpr Key<StorageSettings> storage_keys[] = {
 };
 
 using Limits = LimitSettings;
+
+/// Unlike its neighbours': without one, connections that never log in would keep all the room.
+void login_deadline(const YamlValue& value, Limits& limits) {
+  const auto deadline = value.duration();
+  if (deadline < std::chrono::seconds{1}) {
+    value.fail("'limits.login_deadline' must be at least 1s: it cannot be turned off");
+  }
+  limits.login_deadline = deadline;
+}
+
 constexpr Key<Limits> limits_keys[] = {
     {"connections_max", count<&Limits::connections_max, 1, many>},
     {"unauthenticated_max", count<&Limits::unauthenticated_max, 1, many>},
     {"unauthenticated_per_network_max", count<&Limits::unauthenticated_per_network_max, 1, many>},
     {"channels_max", count<&Limits::channels_max, 1, 1000>},
-    {"login_deadline", duration<&Limits::login_deadline>},
+    {"login_deadline", login_deadline},
     {"idle_timeout", duration<&Limits::idle_timeout>},
     {"keepalive_interval", duration<&Limits::keepalive_interval>},
 };

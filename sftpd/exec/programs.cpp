@@ -38,7 +38,7 @@ class Refusal : public ChannelProgram {
 
 std::unique_ptr<ChannelProgram> make_sftp(Client client) {
   return std::make_unique<sftp::Subsystem>(std::move(client.files), client.stream,
-                                           std::move(client.sftp_options), client.connection);
+                                           std::move(client.sftp_options), client.channel);
 }
 
 std::unique_ptr<ChannelProgram> make_scp(Client client) {
@@ -81,7 +81,9 @@ std::unique_ptr<ChannelProgram> make_program(std::string_view command_line, Clie
   const std::string command = words && !words->empty() ? words->front() : std::string();
   const auto program = std::ranges::find(table, last_component(command), &Program::name);
   if (program != std::end(table)) return program->make(std::move(client));
-  log::info("command refused", {{"conn", client.connection}, {"command", printable(command)}});
+  log::info("command refused", {{"conn", client.channel.connection},
+                                {"channel", client.channel.number},
+                                {"command", printable(command)}});
   return std::make_unique<Refusal>(
       client.stream, "shoebox: " + printable(command) + ": command not found\n", exit_not_found);
 }

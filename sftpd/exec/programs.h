@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -15,7 +14,7 @@ struct Client {
   std::unique_ptr<vfs::Vfs> files;
   ByteStream& stream;  ///< outlives the program
   sftp::Options sftp_options = {};
-  std::uint64_t connection = 0;  ///< its number in the log
+  ChannelId channel = {};
 };
 
 /// What runs for "subsystem"; null if we have none of that name.

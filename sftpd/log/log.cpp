@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
@@ -54,6 +56,14 @@ const char* journald_prefix(Level level) {
   return "<3>";
 }
 
+/// systemd.exec(5): JOURNAL_STREAM holds device and inode of the journal's socket, in decimal.
+bool stderr_is_the_journal() {
+  const char* named = std::getenv("JOURNAL_STREAM");
+  struct stat found {};
+  if (named == nullptr || ::fstat(STDERR_FILENO, &found) != 0) return false;
+  return fmt::format("{}:{}", found.st_dev, found.st_ino) == named;
+}
+
 Output make_output(const Options& options) {
   auto logger = std::make_shared<spdlog::logger>("shoebox",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
@@ -81,9 +91,7 @@ Level parse_level(std::string_view name) {
       fmt::format("'{}' is no log level: debug, info, warning or error", name));
 }
 
-Options Options::from_environment(Level level) {
-  return {level, std::getenv("JOURNAL_STREAM") != nullptr};
-}
+Options Options::from_environment(Level level) { return {level, stderr_is_the_journal()}; }
 
 void start(const Options& options) { output() = make_output(options); }
 
@@ -113,8 +121,11 @@ void write(Level level, std::string_view event, Fields fields) noexcept try {
 }
 
 void transfer(const Transfer& done) noexcept {
+  const std::string request = done.request ? std::to_string(*done.request) : "";
   if (done.failure.empty()) {
     info("transfer", {{"conn", done.connection},
+                      {"channel", done.channel},
+                      {"req", request},
                       {"user", done.user},
                       {"path", done.path},
                       {"read", done.bytes_read},
@@ -123,6 +134,8 @@ void transfer(const Transfer& done) noexcept {
     return;
   }
   warning("transfer failed", {{"conn", done.connection},
+                              {"channel", done.channel},
+                              {"req", request},
                               {"user", done.user},
                               {"path", done.path},
                               {"read", done.bytes_read},

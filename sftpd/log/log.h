@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -13,8 +14,8 @@
 /// spaces, quotes, control or non-ASCII bytes are quoted and escaped, so nothing a client sends can
 /// forge or break a line. Never pass a password, a hash, a token or file content.
 ///
-/// Keys that mean the same everywhere: `conn` (connection number), `req` (request of a
-/// connection), `user`, `address`, `path`, `bytes`, `seconds`, `reason`.
+/// Keys that mean the same everywhere: `conn` (connection number), `channel` (of a connection, from
+/// 1), `req` (request of a channel), `user`, `address`, `path`, `bytes`, `seconds`, `reason`.
 namespace sftpd::log {
 
 enum class Level { debug, info, warning, error };
@@ -28,7 +29,8 @@ struct Options {
   /// them.
   bool for_journald = false;
 
-  /// The given level, and for_journald if the environment has JOURNAL_STREAM.
+  /// The given level, and for_journald if standard error is what JOURNAL_STREAM names: children
+  /// inherit the variable also where their errors go elsewhere.
   static Options from_environment(Level level);
 };
 
@@ -86,6 +88,8 @@ std::string format(std::string_view event, Fields fields);
 /// One finished upload or download.
 struct Transfer {
   std::uint64_t connection = 0;
+  std::uint32_t channel = 0;
+  std::optional<std::uint32_t> request = {};  ///< the CLOSE, if there was one
   std::string_view user;
   std::string_view path;
   std::uint64_t bytes_read = 0;

@@ -42,7 +42,9 @@ void Dispatcher::handle(storage::Payload packet) {
 // pairs of extensions behind it mean nothing to us.
 void Dispatcher::answer_init(PacketReader& reader) {
   const std::uint32_t version = reader.read_u32();
-  log::debug("sftp started", {{"conn", session_.connection}, {"version", version}});
+  log::debug("sftp started", {{"conn", session_.channel.connection},
+                              {"channel", session_.channel.number},
+                              {"version", version}});
   PacketWriter packet(SSH_FXP_VERSION);
   packet.write_u32(protocol_version);
   for (const Extension& extension : extensions()) {
@@ -54,6 +56,7 @@ void Dispatcher::answer_init(PacketReader& reader) {
 }
 
 Reply Dispatcher::run(std::uint8_t type, Question& question, PacketReader& reader) {
+  session_.request = question.id;
   session_.subject.clear();
   session_.operation = "unknown";
   try {
@@ -90,7 +93,8 @@ Status Dispatcher::fail(Question& question, std::exception_ptr exception) {
   Failure failure = failure_of(std::move(exception));
   question.outcome = failure.level >= log::Level::warning ? Outcome::failed : Outcome::refused;
   log::write(failure.level, "sftp request failed",
-             {{"conn", session_.connection},
+             {{"conn", session_.channel.connection},
+              {"channel", session_.channel.number},
               {"req", question.id},
               {"operation", question.operation},
               {"path", question.subject},

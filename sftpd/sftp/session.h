@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "sftpd/byte_stream.h"
 #include "sftpd/sftp/handle_table.h"
 #include "sftpd/sftp/longname.h"
 #include "sftpd/sftp/options.h"
@@ -22,9 +23,10 @@ struct Session {
   const Options& options;
   HandleTable handles;
   Account account;
-  std::uint64_t connection = 0;  ///< its number in the log
+  ChannelId channel = {};
 
   // What the log calls the request at hand, and the path it is about.
+  std::uint32_t request = 0;
   std::string_view operation = {};
   std::string subject = {};
 
@@ -33,9 +35,5 @@ struct Session {
   /// Seconds since 1970.
   std::int64_t now() const;
 };
-
-/// One line about a file that the client has finished with, or lost; `failure` is empty if all went
-/// well.
-void log_transfer(const Session& session, const OpenedFile& opened, std::string_view failure);
 
 }  // namespace sftpd::sftp

@@ -9,6 +9,7 @@
 #include "sftpd/sftp/operations.h"
 #include "sftpd/sftp/request_counts.h"
 #include "sftpd/sftp/session.h"
+#include "sftpd/sftp/transfer_line.h"
 
 namespace sftpd::sftp {
 
@@ -19,27 +20,25 @@ HandleTable no_handles(const Options& options) {
           options.first_handle ? *options.first_handle : std::uint32_t{std::random_device()()}};
 }
 
-Session session_of(std::unique_ptr<vfs::Vfs> files, const Options& options,
-                   std::uint64_t connection) {
+Session session_of(std::unique_ptr<vfs::Vfs> files, const Options& options, ChannelId channel) {
   const vfs::Identity& user = files->identity();
   Account account{.uid = user.uid, .gid = user.gid, .name = user.name};
   return {.files = std::move(files),
           .options = options,
           .handles = no_handles(options),
           .account = std::move(account),
-          .connection = connection};
+          .channel = channel};
 }
 
 }  // namespace
 
 class Subsystem::Loop {
  public:
-  Loop(std::unique_ptr<vfs::Vfs> files, ByteStream& stream, Options options,
-       std::uint64_t connection)
+  Loop(std::unique_ptr<vfs::Vfs> files, ByteStream& stream, Options options, ChannelId channel)
       : options_(std::move(options)),
         stream_(stream),
         waker_(stream.waker()),
-        session_(session_of(std::move(files), options_, connection)),
+        session_(session_of(std::move(files), options_, channel)),
         inbox_(options_.packet_length_max + options_.packet_overshoot_max),
         dispatcher_(session_, stream, operations()) {
     if (options_.counts) options_.counts->sessions.add(1);
@@ -48,7 +47,7 @@ class Subsystem::Loop {
   ~Loop() {
     if (options_.counts) options_.counts->sessions.add(-1);
     for (const auto& file : session_.handles.files()) {
-      log_transfer(session_, *file, "the client left without closing it");
+      TransferLine(session_, *file).write("the client left without closing it");
     }
   }
 
@@ -59,8 +58,9 @@ class Subsystem::Loop {
       inbox_.settle();
       if (!starved || !stream_.at_eof()) return {};
     } catch (const ProtocolViolation& violation) {
-      log::warning("sftp session ended",
-                   {{"conn", session_.connection}, {"reason", violation.what()}});
+      log::warning("sftp session ended", {{"conn", session_.channel.connection},
+                                          {"channel", session_.channel.number},
+                                          {"reason", violation.what()}});
       return 1;
     }
     if (!dispatcher_.idle()) return {};
@@ -94,8 +94,8 @@ class Subsystem::Loop {
 };
 
 Subsystem::Subsystem(std::unique_ptr<vfs::Vfs> files, ByteStream& stream, Options options,
-                     std::uint64_t connection)
-    : loop_(std::make_unique<Loop>(std::move(files), stream, std::move(options), connection)) {}
+                     ChannelId channel)
+    : loop_(std::make_unique<Loop>(std::move(files), stream, std::move(options), channel)) {}
 
 Subsystem::~Subsystem() = default;
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -18,9 +17,9 @@ namespace sftpd::sftp {
 /// Destroying it drops the open handles; what was received is kept (see vfs::FileHandle).
 class Subsystem : public ChannelProgram {
  public:
-  /// `stream` must outlive it. `connection` is the connection's number in the log.
+  /// `stream` must outlive it.
   Subsystem(std::unique_ptr<vfs::Vfs> files, ByteStream& stream, Options options,
-            std::uint64_t connection);
+            ChannelId channel);
   ~Subsystem() override;
 
   /// Finished with 0 when the client ended, with 1 when it broke the protocol.

@@ -72,9 +72,9 @@ struct Channel::Callbacks {
   static int env(ssh_session, ssh_channel, const char*, const char*, void*) noexcept { return 0; }
 };
 
-Channel::Channel(ssh_channel channel, std::shared_ptr<Wake> wake,
+Channel::Channel(ssh_channel channel, ChannelId id, std::shared_ptr<Wake> wake,
                  const ReceiveWindow::Limits& window, const Starter& starter)
-    : channel_(channel), wake_(std::move(wake)), starter_(starter), window_(window) {
+    : channel_(channel), id_(id), wake_(std::move(wake)), starter_(starter), window_(window) {
   callbacks_.userdata = this;
   callbacks_.channel_data_function = Callbacks::data;
   callbacks_.channel_eof_function = Callbacks::eof;
@@ -107,13 +107,13 @@ int Channel::start(ChannelRequest::Kind kind, const char* text) noexcept try {
   if (state_ != State::waiting || text == nullptr) return 1;
   const std::string_view request(text);
   if (request.size() > request_length_max) return 1;
-  program_ = starter_({kind, std::string(request)}, *this);
+  program_ = starter_({kind, std::string(request), id_}, *this);
   if (!program_) return 1;
   state_ = State::running;
   arrived_ = true;
   return 0;
 } catch (const std::exception& failure) {
-  log::error("program not started", {{"reason", failure.what()}});
+  log_failure("program not started", failure);
   return 1;
 }
 
@@ -136,9 +136,8 @@ int Channel::received(std::size_t buffered, bool is_stderr) noexcept {
   return 0;  // It stays with libssh, which so keeps the window closed, until it is read.
 }
 
-void Channel::limit(limits::Bandwidth& bandwidth, limits::UserTrafficPtr user,
-                    std::uint64_t connection) {
-  flow_ = std::make_unique<limits::Flow>(bandwidth, std::move(user), connection, waker());
+void Channel::limit(limits::Bandwidth& bandwidth, limits::UserTrafficPtr user) {
+  flow_ = std::make_unique<limits::Flow>(bandwidth, std::move(user), id_.connection, waker());
 }
 
 // The program's side.
@@ -255,8 +254,13 @@ void Channel::step() {
 std::optional<int> Channel::step_program() try {
   return program_->step();
 } catch (const std::exception& failure) {
-  log::error("program failed", {{"reason", failure.what()}});
+  log_failure("program failed", failure);
   return exit_status_of_failure;
+}
+
+void Channel::log_failure(const char* event, const std::exception& failure) const {
+  log::error(event,
+             {{"conn", id_.connection}, {"channel", id_.number}, {"reason", failure.what()}});
 }
 
 void Channel::finish(int exit_status) {

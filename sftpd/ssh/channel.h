@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,15 +33,15 @@ class Channel final : public ByteStream {
       std::function<std::unique_ptr<ChannelProgram>(const ChannelRequest&, ByteStream&)>;
 
   /// All given must outlive it, except `wake`, which wakers share.
-  Channel(ssh_channel channel, std::shared_ptr<Wake> wake, const ReceiveWindow::Limits& window,
-          const Starter& starter);
+  Channel(ssh_channel channel, ChannelId id, std::shared_ptr<Wake> wake,
+          const ReceiveWindow::Limits& window, const Starter& starter);
   /// Ends the program first, then the channel.
   ~Channel() override;
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
   /// From now on bytes move only as fast as this allows.
-  void limit(limits::Bandwidth& bandwidth, limits::UserTrafficPtr user, std::uint64_t connection);
+  void limit(limits::Bandwidth& bandwidth, limits::UserTrafficPtr user);
 
   // ByteStream
   std::size_t read(std::span<std::byte> into) override;
@@ -93,6 +94,7 @@ class Channel final : public ByteStream {
   void refuse_shell() noexcept;
   int received(std::size_t buffered, bool is_stderr) noexcept;
   std::optional<int> step_program();
+  void log_failure(const char* event, const std::exception& failure) const;
   void finish(int exit_status);
   void send_end();
   std::size_t receive(std::span<std::byte> into);
@@ -101,6 +103,7 @@ class Channel final : public ByteStream {
   std::size_t pull(std::span<std::byte> into, Window window);
 
   ssh_channel channel_;
+  const ChannelId id_;
   ssh_channel_callbacks_struct callbacks_{};
   std::shared_ptr<Wake> wake_;
   const Starter& starter_;

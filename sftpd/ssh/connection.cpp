@@ -23,13 +23,12 @@ using std::chrono::milliseconds;
 constexpr std::size_t unsent_max = std::size_t{512} << 10;
 /// What a channel may send before the next one's turn.
 constexpr std::size_t send_turn = std::size_t{256} << 10;
-/// libssh leaves a request that it cannot read without an answer; a client that has been silent for
-/// so long behind one waits for it in vain.
-constexpr milliseconds unanswered_max{2000};
-/// A publickey request is never shorter; SSH_MSG_IGNORE, sent to keep a connection alive, is.
-constexpr std::uint64_t key_request_bytes_min = 100;
 /// The loop looks at its clocks at least so often.
 constexpr milliseconds turn_max{5000};
+
+constexpr const char* by_client = "closed by the client";
+/// Of what libssh says about an end, in which words of the client may stand.
+constexpr std::size_t detail_length_max = 256;
 
 int lower_flag(socket_t, int, void* wake) noexcept {
   static_cast<Wake*>(wake)->lower();
@@ -44,7 +43,9 @@ Connection::Connection(Shared& shared, Admission::Ticket ticket, FileDescriptor 
       options_(shared.options),
       ticket_(std::move(ticket)),
       socket_(std::move(socket)),
-      waiting_(shared.waiting_room) {
+      waiting_(shared.waiting_room),
+      silence_(options_.keepalive_interval, options_.keepalives_unanswered_max),
+      idle_(options_.idle_timeout) {
   info_.connection_id = id;
   info_.peer_address = std::move(peer_address);
   window_limits_ = {.base_bytes = options_.window_base_bytes,
@@ -114,10 +115,7 @@ void Connection::set_limits_of_session() {
 
 bool Connection::log_in() {
   // Not waiting, it only sends our banner; the rest of the key exchange happens in the polls.
-  if (ssh_handle_key_exchange(session_.get()) == SSH_ERROR) {
-    end("handshake failed");
-    return false;
-  }
+  if (ssh_handle_key_exchange(session_.get()) == SSH_ERROR) return false;
   if (ssh_event_add_session(event_.get(), session_.get()) != SSH_OK ||
       ssh_event_add_fd(event_.get(), wake_->descriptor(), POLLIN, lower_flag, wake_.get()) !=
           SSH_OK) {
@@ -130,8 +128,7 @@ bool Connection::log_in() {
       end("no login in time");
       break;
     }
-    const auto turn =
-        unanswered_since_ == Clock::time_point{} ? left : std::min(left, unanswered_max);
+    const auto turn = unanswered_.is_running() ? std::min(left, UnansweredClock::patience) : left;
     if (!poll(static_cast<int>(std::min(turn, turn_max).count()))) break;
     if (login_phase_->login()) break;
     if (login_phase_->tries_used_up()) end("too many tries");
@@ -140,24 +137,13 @@ bool Connection::log_in() {
   return login_phase_->login().has_value() && end_reason_ == nullptr;
 }
 
-/// libssh answers nothing to a publickey request with a key it cannot read, a signature that is
-/// wrong or one with SHA-1; the client would wait until the deadline. Such a packet shows only in
-/// the counters: it came in, no callback was called, and nothing went out.
 void Connection::watch_for_unanswered() {
-  const auto came = packet_counter_.in_bytes - bytes_in_seen_;
-  const bool answered = login_phase_->requests() != requests_seen_ ||
-                        packet_counter_.out_packets != packets_out_seen_;
-  bytes_in_seen_ = packet_counter_.in_bytes;
-  packets_out_seen_ = packet_counter_.out_packets;
-  requests_seen_ = login_phase_->requests();
-  if (answered || !login_phase_->begun()) {
-    unanswered_since_ = {};
-  } else if (came >= key_request_bytes_min) {
-    unanswered_since_ = Clock::now();
-  } else if (unanswered_since_ != Clock::time_point{} &&
-             Clock::now() - unanswered_since_ >= unanswered_max) {
-    end("unusable key or signature");
-  }
+  const UnansweredClock::Counts counts{.bytes_in = packet_counter_.in_bytes,
+                                       .packets_out = packet_counter_.out_packets,
+                                       .requests = login_phase_->requests()};
+  if (!unanswered_.look(counts, login_phase_->begun(), Clock::now())) return;
+  login_phase_->refuse_unusable_key();
+  end("unusable key or signature");
 }
 
 auth::LoginResult Connection::await(storage::Future<auth::LoginResult> answer) {
@@ -186,10 +172,12 @@ ssh_channel Connection::open_channel() {
   }
   ssh_channel made = ssh_channel_new(session_.get());
   if (made == nullptr) return nullptr;
-  opened_channels_.push_back(std::make_unique<Channel>(made, wake_, window_limits_, starter_));
+  opened_channels_.push_back(std::make_unique<Channel>(
+      made, ChannelId{info_.connection_id, ++channels_opened_}, wake_, window_limits_, starter_));
   limit(*opened_channels_.back());
-  active_ = Clock::now();
-  round_trip_.asked(active_);
+  const auto now = Clock::now();
+  idle_.restart(now);
+  round_trip_.asked(now);
   return made;
 }
 
@@ -199,16 +187,16 @@ void Connection::limit(Channel& channel) {
     const auth::Login& login = *login_phase_->login();
     traffic_ = options_.bandwidth->enter(login.user, login.rates);
   }
-  channel.limit(*options_.bandwidth, traffic_, info_.connection_id);
+  channel.limit(*options_.bandwidth, traffic_);
 }
 
 void Connection::work() {
-  heard_ = keepalive_sent_ = active_ = Clock::now();
+  silence_.restart(Clock::now());
+  idle_.restart(Clock::now());
   while (end_reason_ == nullptr && alive()) {
     const bool more = work_once();
     if (stopping_.load()) return end("server stops");
-    if (peer_is_quiet_too_long()) end("no sign of life");
-    if (is_idle_too_long()) end("idle");
+    look_at_clocks();
     if (end_reason_ != nullptr) return;
     if (!more && has_to_wait_for_programs() && wait_for_programs()) continue;
     if (!poll(more ? 0 : poll_timeout())) return;
@@ -295,7 +283,7 @@ bool Connection::wait_for_programs() {
       {{wake_->descriptor(), POLLIN, 0}, {ssh_get_fd(session_.get()), POLLRDHUP, 0}}};
   const auto turn = std::min<std::int64_t>(poll_timeout(), options_.unheard_max.count());
   ::poll(waited.data(), waited.size(), static_cast<int>(turn));
-  heard_ = Clock::now();  // It may well speak: nobody listens.
+  silence_.restart(Clock::now());  // It may well speak: nobody listens.
   if (waited[0].revents != 0) wake_->lower();
   return waited[1].revents == 0;
 }
@@ -311,36 +299,14 @@ int Connection::poll_timeout() const {
   return static_cast<int>(std::max(turn, milliseconds{10}).count());
 }
 
-/// Asks a silent client for a sign of life, and gives it up in the end. Any byte is such a sign.
-bool Connection::peer_is_quiet_too_long() {
-  if (options_.keepalive_interval <= milliseconds{0}) return false;
+void Connection::look_at_clocks() {
   const auto now = Clock::now();
-  if (socket_counter_.in_bytes != input_seen_) {
-    input_seen_ = socket_counter_.in_bytes;
-    heard_ = now;
-  }
-  if (now - heard_ < options_.keepalive_interval) return false;
-  if (now - heard_ >= options_.keepalive_interval * (options_.keepalives_unanswered_max + 1)) {
-    return true;
-  }
-  if (now - std::max(keepalive_sent_, heard_) >= options_.keepalive_interval) {
-    keepalive_sent_ = now;
-    ssh_send_keepalive(session_.get());
-  }
-  return false;
-}
-
-bool Connection::is_idle_too_long() {
-  if (options_.idle_timeout <= milliseconds{0}) return false;
-  const std::uint64_t moved = bytes_moved();
-  const auto now = Clock::now();
+  const auto silence = silence_.look(socket_counter_.in_bytes, now);
+  if (silence == SilenceClock::Verdict::gone) end("no sign of life");
+  if (silence == SilenceClock::Verdict::to_ask) ssh_send_keepalive(session_.get());
   const bool held_back = std::any_of(channels_.begin(), channels_.end(),
                                      [](const auto& channel) { return channel->is_held_back(); });
-  if (moved != moved_seen_ || held_back) {
-    moved_seen_ = moved;
-    active_ = now;
-  }
-  return now - active_ >= options_.idle_timeout;
+  if (idle_.look(bytes_moved(), held_back, now)) end("idle");
 }
 
 std::uint64_t Connection::bytes_moved() const {
@@ -379,6 +345,20 @@ void Connection::end(const char* reason) {
   if (end_reason_ == nullptr) end_reason_ = reason;
 }
 
+/// Why it is over: we ended it, or the client did, or libssh, which then says why.
+Connection::Ending Connection::how_it_ended() const {
+  if (end_reason_ != nullptr) return {end_reason_, ""};
+  if (!session_ || ssh_get_error_code(session_.get()) != SSH_FATAL) return {by_client, ""};
+  const std::string_view text =
+      std::string_view(ssh_get_error(session_.get())).substr(0, detail_length_max);
+  if (text == "Socket error: disconnected") return {by_client, ""};
+  const char* reason = text.starts_with("Received SSH_MSG_DISCONNECT") ? by_client
+                       : text.starts_with("Socket error")              ? "connection lost"
+                       : login_phase_ && login_phase_->begun()         ? "protocol error"
+                                                                       : "handshake failed";
+  return {reason, std::string(text)};
+}
+
 void Connection::tell_bytes() {
   if (options_.observer == nullptr) return;
   const std::uint64_t in = socket_counter_.in_bytes - bytes_in_told_;
@@ -396,7 +376,8 @@ void Connection::close_down() {
   channels_.clear();
   opened_channels_.clear();
   const std::string user = login_phase_ && login_phase_->login() ? login_phase_->login()->name : "";
-  const char* reason = end_reason_ != nullptr ? end_reason_ : "closed by the client";
+  const auto [reason, detail] = how_it_ended();
+  if (login_phase_) login_phase_->finish();
   if (session_ && end_reason_ != nullptr && alive()) {
     ssh_session_set_disconnect_message(session_.get(), reason);
     ssh_disconnect(session_.get());
@@ -412,7 +393,8 @@ void Connection::close_down() {
                                   {"seconds", lasted.count()},
                                   {"in", socket_counter_.in_bytes},
                                   {"out", socket_counter_.out_bytes},
-                                  {"reason", reason}});
+                                  {"reason", reason},
+                                  {"detail", detail}});
   tell_bytes();
   if (options_.observer == nullptr) return;
   if (login_phase_ && login_phase_->login()) options_.observer->logged_out();

@@ -13,6 +13,7 @@
 #include "sftpd/auth/authenticator.h"
 #include "sftpd/ssh/admission.h"
 #include "sftpd/ssh/channel.h"
+#include "sftpd/ssh/clocks.h"
 #include "sftpd/ssh/handles.h"
 #include "sftpd/ssh/login_phase.h"
 #include "sftpd/ssh/receive_window.h"
@@ -67,10 +68,14 @@ class Connection {
   bool alive() const;
   int poll_timeout() const;
   std::uint64_t bytes_moved() const;
-  bool peer_is_quiet_too_long();
-  bool is_idle_too_long();
+  void look_at_clocks();
   auth::LoginResult await(storage::Future<auth::LoginResult> answer);
   std::chrono::microseconds measured_round_trip() const;
+  struct Ending {
+    const char* reason;
+    std::string detail;  ///< in libssh's words, and so perhaps the client's
+  };
+  Ending how_it_ended() const;
   void end(const char* reason);
   void tell_bytes();
   void close_down();
@@ -98,7 +103,8 @@ class Connection {
   Channel::Starter starter_;
   limits::UserTrafficPtr traffic_;  ///< from the first channel on, if there are limits
   std::vector<std::unique_ptr<Channel>>
-      opened_channels_;  ///< by libssh's callback, since the last turn
+      opened_channels_;                ///< by libssh's callback, since the last turn
+  std::uint32_t channels_opened_ = 0;  ///< ever
   std::vector<std::unique_ptr<Channel>> channels_;
   WaitingRoom::Place waiting_;
   Clock::time_point unheard_since_{};
@@ -107,15 +113,9 @@ class Connection {
   std::uint64_t output_seen_ = 0;  ///< socket_counter_.out_bytes when send_budget_ was filled
   std::size_t send_budget_ = 0;
 
-  std::uint64_t input_seen_ = 0;
-  Clock::time_point heard_ = opened_;
-  Clock::time_point keepalive_sent_ = opened_;
-  std::uint64_t moved_seen_ = 0;
-  Clock::time_point active_ = opened_;
-  std::uint64_t requests_seen_ = 0;
-  std::uint64_t bytes_in_seen_ = 0;
-  std::uint64_t packets_out_seen_ = 0;
-  Clock::time_point unanswered_since_{};
+  SilenceClock silence_;
+  IdleClock idle_;
+  UnansweredClock unanswered_;
 };
 
 }  // namespace sftpd::ssh

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
@@ -54,6 +55,20 @@ FileDescriptor listening_socket(const addrinfo& address, bool ipv6_only) {
     return {};
   }
   return made;
+}
+
+/// An address of a kind that this machine does not have, such as ::1 where IPv6 is turned off.
+bool is_absent(int failure) { return failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL; }
+
+/// /etc/hosts may give a name the same address twice.
+bool came_before(const addrinfo* first, const addrinfo& address) {
+  for (; first != &address; first = first->ai_next) {
+    if (first->ai_addrlen == address.ai_addrlen &&
+        std::memcmp(first->ai_addr, address.ai_addr, address.ai_addrlen) == 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
 int descriptors_from_systemd() {
@@ -102,10 +117,13 @@ std::vector<Listener> listen_on(const std::string& text) {
   std::vector<Listener> listeners;
   int failure = 0;
   for (const addrinfo* address = addresses.get(); address != nullptr; address = address->ai_next) {
+    if (came_before(addresses.get(), *address)) continue;
     FileDescriptor socket = listening_socket(*address, ipv6_only);
     if (socket.number() < 0) {
       failure = errno;
-      continue;
+      if (is_absent(failure)) continue;
+      // Clients try one address after the other: half of them would reach somebody else.
+      throw std::system_error(failure, std::generic_category(), "cannot listen on " + text);
     }
     const std::uint16_t port = port_of(socket.number());
     listeners.push_back({std::move(socket), text, port});

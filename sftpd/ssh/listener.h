@@ -32,8 +32,9 @@ using AddressList = std::unique_ptr<addrinfo, FreeAddresses>;
 /// Every address that `text` names. Throws std::runtime_error.
 AddressList resolve(const std::string& text);
 
-/// Sockets on every address that `text` names; "localhost:2022" may be two. Throws
-/// std::runtime_error, and std::system_error (which is one) if none can be bound.
+/// Sockets on every address that `text` names and this machine has; "localhost:2022" may be two.
+/// Throws std::runtime_error, and std::system_error (which is one) if one of them cannot be bound
+/// or there is none.
 std::vector<Listener> listen_on(const std::string& text);
 
 /// The sockets systemd passed (sd_listen_fds(3)), once: the environment is cleared, so that no

@@ -14,6 +14,9 @@
 namespace sftpd::ssh {
 namespace {
 
+/// No user's name is longer; a client's may be.
+constexpr std::size_t user_length_max = 256;
+
 struct PublicKey {
   std::string type;
   std::string blob_base64;
@@ -58,32 +61,36 @@ struct LoginPhase::Callbacks {
 
   /// Whatever goes wrong on the way is a refusal.
   template <class Decide>
-  static int decide(void* userdata, Decide&& how) noexcept {
+  static int decide(void* userdata, const char* user, Decide&& how) noexcept {
+    LoginPhase& phase = self(userdata);
     try {
-      LoginPhase& phase = self(userdata);
       ++phase.requests_;
+      if (user != nullptr) phase.user_ = std::string_view(user).substr(0, user_length_max);
       phase.round_trip_.answered(RoundTrip::Clock::now());
       if (phase.login_ || phase.tries_used_up()) return SSH_AUTH_DENIED;
       return how(phase);
     } catch (const std::exception& failure) {
-      log::error("login failed", {{"reason", failure.what()}});
+      log::error("login failed", {{"conn", phase.info_.connection_id},
+                                  {"user", phase.user_},
+                                  {"address", phase.info_.peer_address},
+                                  {"reason", failure.what()}});
       return SSH_AUTH_DENIED;
     }
   }
 
-  static int none(ssh_session, const char*, void* userdata) noexcept {
-    return decide(userdata, [](LoginPhase& phase) {
+  static int none(ssh_session, const char* user, void* userdata) noexcept {
+    return decide(userdata, user, [](LoginPhase& phase) {
       ++phase.key_tries_;
       return SSH_AUTH_DENIED;
     });
   }
   static int password(ssh_session, const char* user, const char* text, void* userdata) noexcept {
-    return decide(userdata,
+    return decide(userdata, user,
                   [&](LoginPhase& phase) { return phase.password(user, text, "password"); });
   }
   static int public_key(ssh_session, const char* user, ssh_key key, char state,
                         void* userdata) noexcept {
-    return decide(userdata, [&](LoginPhase& phase) -> int {
+    return decide(userdata, user, [&](LoginPhase& phase) -> int {
       if (state != SSH_PUBLICKEY_STATE_NONE && state != SSH_PUBLICKEY_STATE_VALID) {
         return SSH_AUTH_DENIED;
       }
@@ -91,8 +98,9 @@ struct LoginPhase::Callbacks {
     });
   }
   /// Without it libssh would talk to the system's Kerberos for whoever asks.
-  static ssh_string no_gssapi(ssh_session, const char*, int, ssh_string*, void* userdata) noexcept {
-    decide(userdata, [](LoginPhase& phase) {
+  static ssh_string no_gssapi(ssh_session, const char* user, int, ssh_string*,
+                              void* userdata) noexcept {
+    decide(userdata, user, [](LoginPhase& phase) {
       ++phase.key_tries_;
       return SSH_AUTH_DENIED;
     });
@@ -109,7 +117,7 @@ struct LoginPhase::Callbacks {
   /// All that the callbacks above do not answer; 1 lets libssh refuse it.
   static int message(ssh_session, ssh_message message, void* userdata) noexcept {
     if (ssh_message_type(message) == SSH_REQUEST_SERVICE) {
-      decide(userdata, [](LoginPhase& phase) {
+      decide(userdata, nullptr, [](LoginPhase& phase) {
         phase.begin();
         return SSH_AUTH_DENIED;
       });
@@ -117,12 +125,14 @@ struct LoginPhase::Callbacks {
     if (ssh_message_type(message) != SSH_REQUEST_AUTH ||
         ssh_message_subtype(message) != SSH_AUTH_METHOD_INTERACTIVE) {
       if (ssh_message_type(message) == SSH_REQUEST_AUTH) {
-        decide(userdata, [](LoginPhase& phase) { return ++phase.key_tries_; });
+        decide(userdata, nullptr, [](LoginPhase& phase) { return ++phase.key_tries_; });
       }
       return 1;
     }
-    return decide(userdata, [&](LoginPhase& phase) { return phase.interactive(message); }) == 0 ? 0
-                                                                                                : 1;
+    return decide(userdata, nullptr,
+                  [&](LoginPhase& phase) { return phase.interactive(message); }) == 0
+               ? 0
+               : 1;
   }
 };
 
@@ -160,9 +170,24 @@ void LoginPhase::begin() {
   info_.symlink_link_first = puts_symlink_link_first(info_.client_version, options_.version_banner);
 }
 
+auth::LoginResult LoginPhase::await(storage::Future<auth::LoginResult> answer, const char* user,
+                                    const char* method) {
+  auth::LoginResult result = await_(std::move(answer));
+  if (!result.trouble.empty()) {
+    log::error("login cannot be decided", {{"conn", info_.connection_id},
+                                           {"user", user},
+                                           {"address", info_.peer_address},
+                                           {"method", method},
+                                           {"reason", result.trouble}});
+  }
+  return result;
+}
+
 int LoginPhase::password(const char* user, const char* text, const char* method) {
   ++password_tries_;
-  const auto result = await_(authenticator_.check_password(user, text, info_.peer_address));
+  tell_of_keys();
+  const auto result =
+      await(authenticator_.check_password(user, text, info_.peer_address), user, method);
   return conclude(user, method, "", result);
 }
 
@@ -170,19 +195,17 @@ int LoginPhase::public_key(const char* user, ssh_key key, bool verified) {
   if (!verified) ++key_tries_;
   const PublicKey described = describe(key);
   if (described.type.empty()) {
-    refuse(user, "publickey", "", auth::Refusal::key_type);
+    refuse_key("", auth::Refusal::key_type);
     return SSH_AUTH_DENIED;
   }
-  const auto result = await_(authenticator_.check_key(user, described.type, described.blob_base64));
+  const auto result = await(authenticator_.check_key(user, described.type, described.blob_base64),
+                            user, "publickey");
   if (verified) {
     if (!result.login) ++key_tries_;
     return conclude(user, "publickey", described.fingerprint, result);
   }
   if (result.login) return SSH_AUTH_SUCCESS;  // "go on and sign"
-  log::debug("key not known", {{"conn", info_.connection_id},
-                               {"user", user},
-                               {"key", described.fingerprint},
-                               {"reason", auth::name_of(result.refusal)}});
+  refuse_key(described.fingerprint, result.refusal);
   return SSH_AUTH_DENIED;
 }
 
@@ -195,6 +218,8 @@ int LoginPhase::ask_for_password(ssh_message message) {
   const char* user = ssh_message_auth_user(message);
   if (user == nullptr) return 1;
   ++key_tries_;
+  tell_of_keys();
+  user_ = std::string_view(user).substr(0, user_length_max);
   asked_ = user;
   const char* prompts[] = {"Password: "};
   char echo[] = {0};
@@ -202,11 +227,15 @@ int LoginPhase::ask_for_password(ssh_message message) {
 }
 
 int LoginPhase::take_answer(ssh_message message) {
-  if (!asked_ || ssh_userauth_kbdint_getnanswers(session_) != 1) return 1;
-  const std::string user = std::move(*asked_);
-  asked_.reset();
-  const char* answer = ssh_userauth_kbdint_getanswer(session_, 0);
-  if (answer == nullptr) return 1;
+  // One answer to each question: what nobody asked for is a try too.
+  const std::optional<std::string> asked = std::exchange(asked_, std::nullopt);
+  const int answers = ssh_userauth_kbdint_getnanswers(session_);
+  const char* answer = answers == 1 ? ssh_userauth_kbdint_getanswer(session_, 0) : nullptr;
+  if (!asked || answer == nullptr) {
+    ++key_tries_;
+    return 1;
+  }
+  const std::string& user = *asked;
   if (password(user.c_str(), answer, "keyboard-interactive") != SSH_AUTH_SUCCESS) return 1;
   ssh_message_auth_reply_success(message, 0);
   return 0;
@@ -219,6 +248,7 @@ int LoginPhase::conclude(const char* user, const char* method, const std::string
     return SSH_AUTH_DENIED;
   }
   login_ = result.login;
+  refused_keys_ = {};  // One of several fitted.
   round_trip_.asked(RoundTrip::Clock::now());
   log::info("login", {{"conn", info_.connection_id},
                       {"user", login_->name},
@@ -232,6 +262,7 @@ int LoginPhase::conclude(const char* user, const char* method, const std::string
 
 void LoginPhase::refuse(const char* user, const char* method, const std::string& fingerprint,
                         auth::Refusal reason) {
+  tell_of_keys();
   log::warning("login refused", {{"conn", info_.connection_id},
                                  {"user", user},
                                  {"address", info_.peer_address},
@@ -239,6 +270,37 @@ void LoginPhase::refuse(const char* user, const char* method, const std::string&
                                  {"key", fingerprint},
                                  {"reason", auth::name_of(reason)}});
   if (options_.observer != nullptr) options_.observer->login_refused(method, reason);
+}
+
+void LoginPhase::refuse_unusable_key() {
+  refuse(user_.c_str(), "publickey", "", auth::Refusal::unusable_key);
+}
+
+void LoginPhase::refuse_key(const std::string& fingerprint, auth::Refusal reason) {
+  log::debug("key refused", {{"conn", info_.connection_id},
+                             {"user", user_},
+                             {"key", fingerprint},
+                             {"reason", auth::name_of(reason)}});
+  if (refused_keys_.user != user_ || refused_keys_.reason != reason) tell_of_keys();
+  refused_keys_.user = user_;
+  refused_keys_.reason = reason;
+  refused_keys_.fingerprint = fingerprint;
+  ++refused_keys_.count;
+}
+
+/// One line for all of them: from the metrics, too, one sees how many were refused, and not how
+/// many keys their agents hold.
+void LoginPhase::tell_of_keys() {
+  const RefusedKeys keys = std::exchange(refused_keys_, {});
+  if (keys.count == 0) return;
+  log::warning("login refused", {{"conn", info_.connection_id},
+                                 {"user", keys.user},
+                                 {"address", info_.peer_address},
+                                 {"method", "publickey"},
+                                 {"key", keys.fingerprint},
+                                 {"keys", keys.count},
+                                 {"reason", auth::name_of(keys.reason)}});
+  if (options_.observer != nullptr) options_.observer->login_refused("publickey", keys.reason);
 }
 
 }  // namespace sftpd::ssh

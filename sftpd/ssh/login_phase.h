@@ -43,10 +43,17 @@ class LoginPhase {
   /// signature) does not count.
   std::uint64_t requests() const { return requests_; }
 
+  /// A request came that libssh left unanswered: the connection is about to end.
+  void refuse_unusable_key();
+  /// The connection ends: what is not yet in the log is written now.
+  void finish() { tell_of_keys(); }
+
  private:
   struct Callbacks;  // static, noexcept: libssh calls them
 
   void begin();
+  auth::LoginResult await(storage::Future<auth::LoginResult> answer, const char* user,
+                          const char* method);
   int password(const char* user, const char* text, const char* method);
   int public_key(const char* user, ssh_key key, bool verified);
   int interactive(ssh_message message);
@@ -56,6 +63,8 @@ class LoginPhase {
                const auth::LoginResult& result);
   void refuse(const char* user, const char* method, const std::string& fingerprint,
               auth::Refusal reason);
+  void refuse_key(const std::string& fingerprint, auth::Refusal reason);
+  void tell_of_keys();
 
   ssh_session session_;
   const ServerOptions& options_;
@@ -68,6 +77,16 @@ class LoginPhase {
 
   std::optional<auth::Login> login_;
   std::optional<std::string> asked_;  ///< the user whose password we asked for interactively
+  std::string user_;                  ///< of the last request that named one
+  /// Keys offered in a row and refused before anything was signed. Clients try one after the other:
+  /// that is one refused login, or none if another one fits.
+  struct RefusedKeys {
+    std::string user;
+    auth::Refusal reason = auth::Refusal::none;
+    std::string fingerprint;  ///< of the last one; empty for one that is no key here
+    int count = 0;
+  };
+  RefusedKeys refused_keys_;
   bool begun_ = false;
   std::uint64_t requests_ = 0;
   int password_tries_ = 0;

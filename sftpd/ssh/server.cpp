@@ -203,11 +203,13 @@ class Server::Impl {
       return;
     }
     prepare_socket(socket.number());
+    const std::uint64_t id = ++last_id_;
     try {
-      launch(std::make_unique<Connection>(shared_, std::move(*ticket), std::move(socket),
-                                          ++last_id_, address));
+      launch(std::make_unique<Connection>(shared_, std::move(*ticket), std::move(socket), id,
+                                          address));
     } catch (const std::exception& failure) {
-      log::error("connection failed", {{"address", address}, {"reason", failure.what()}});
+      log::error("connection failed",
+                 {{"conn", id}, {"address", address}, {"reason", failure.what()}});
     }
   }
 

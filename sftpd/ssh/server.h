@@ -32,6 +32,7 @@ struct ChannelRequest {
   enum class Kind { subsystem, exec };
   Kind kind = Kind::subsystem;
   std::string text;  ///< the subsystem's name, or the command line as the client sent it
+  ChannelId channel = {};
 };
 
 /// Makes what runs on a channel; null refuses the request. Called on the connection's thread. The

@@ -6,8 +6,9 @@ import secrets
 import pytest
 
 from support import processes
-from support.openssh_client import sftp
 from support.content import write_file
+from support.openssh_client import sftp
+from support.raw_sftp import CLOSE, F_CREAT, F_TRUNC, F_WRITE
 
 pytestmark = pytest.mark.shoebox
 
@@ -46,6 +47,46 @@ def test_logins_and_refusals_are_logged_with_the_address(server):
     finally:
         server.askpass = right
     wait_for_line(server, begin, server.user, "127.0.0.1", "wrong_password")
+
+
+def test_keys_that_nobody_has_are_one_refused_login(server, tmp_path):
+    begin = len(log_of(server))
+    keys = []
+    for number in range(3):
+        processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / f"{number}"])
+        keys += ["-o", f"IdentityFile={tmp_path / str(number)}"]
+    sftp(server, ["pwd"], *keys, "-o", "IdentitiesOnly=yes",
+         "-o", "PreferredAuthentications=publickey", expect="failure")
+    line, = wait_for_line(server, begin, "login refused", f"user={server.user} ", "127.0.0.1")
+    assert "method=publickey" in line and "keys=3 reason=unknown_key" in line
+
+
+def test_a_handshake_that_fails_says_why(server):
+    begin = len(log_of(server))
+    sftp(server, ["pwd"], "-o", "Ciphers=aes128-cbc", expect="failure")
+    wait_for_line(server, begin, "connection closed", "handshake failed", "aes128-cbc")
+
+
+def test_sessions_of_one_connection_have_numbers(server, remote):
+    begin, transport = len(log_of(server)), server.transport()
+    for name in ("first", "second"):
+        server.raw_sftp(transport).put(f"{remote}/{name}", b"1")
+    lines = [wait_for_line(server, begin, " transfer ", f"{remote}/{name}")[0]
+             for name in ("first", "second")]
+    transport.close()
+    found = [re.search(r"conn=(\d+) channel=(\d+) req=\d+ ", line).groups() for line in lines]
+    assert found[0][0] == found[1][0] and [channel for _, channel in found] == ["1", "2"]
+
+
+def test_an_upload_has_its_line_though_its_client_hangs_up(server, remote):
+    begin, transport = len(log_of(server)), server.transport()
+    client = server.raw_sftp(transport)
+    handle = client.open(f"{remote}/file", F_WRITE | F_CREAT | F_TRUNC)
+    for offset in range(0, 600_000, 30_000):
+        client.write(handle, offset, b"x" * 30_000)
+    client.send(CLOSE, handle)
+    transport.close()
+    wait_for_line(server, begin, " transfer ", f"{remote}/file", "written=600000")
 
 
 def test_no_password_and_no_content_is_logged(server, raw, remote):

@@ -68,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   options.first_handle = 1;
   options.now = [] { return 0; };
   sftpd::sftp::Subsystem subsystem(std::make_unique<sftpd::vfs::Vfs>(files, identity), stream,
-                                   options, 1);
+                                   options, {1, 1});
 
   for (int step = 0; step < steps_max && !subsystem.step(); ++step) {
     files.complete_one((manner & 0x40) == 0);

@@ -4,6 +4,7 @@
 #include "sftpd/sftp/handlers/handlers.h"
 #include "sftpd/sftp/request_counts.h"
 #include "sftpd/sftp/status.h"
+#include "sftpd/sftp/transfer_line.h"
 
 namespace sftpd::sftp {
 namespace {
@@ -35,13 +36,14 @@ Reply handle_open(Session& session, const OpenRequest& request) {
   return Handle{session.handles.add(std::move(opened))};
 }
 
-// The handle is gone for the client at once; the file lives until its commit is done.
+// The handle is gone for the client at once; the file lives until its commit is done, which may be
+// after the client has hung up.
 Reply handle_close(Session& session, const HandleRequest& request) {
   const HandleTable::Opened opened = session.handles.take(request.handle);
   const auto* file = std::get_if<std::shared_ptr<OpenedFile>>(&opened);
   if (file == nullptr) return Status{SSH_FX_OK, {}};
-  return Deferred((*file)->file->close(), [&session, closed = *file]() -> Answer {
-    log_transfer(session, *closed, {});
+  TransferLine line(session, **file, session.request);
+  return Deferred(logged((*file)->file->close(), std::move(line)), [closed = *file]() -> Answer {
     return Status{SSH_FX_OK, {}};
   });
 }

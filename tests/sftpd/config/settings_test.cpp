@@ -132,6 +132,9 @@ TEST(Settings, WrongTypesSayWhatIsExpected) {
   EXPECT_EQ(error_of(production + "limits: {channels_max: 0}\n"),
             "shoebox.yaml:12: 'limits.channels_max' must be a whole number from 1 to 1000, not "
             "'0'");
+  EXPECT_EQ(
+      error_of(production + "limits:\n  login_deadline: 0\n"),
+      "shoebox.yaml:13: 'limits.login_deadline' must be at least 1s: it cannot be turned off");
   EXPECT_EQ(error_of(production + "log_level: [info]\n"),
             "shoebox.yaml:12: 'log_level' must be a text");
   EXPECT_EQ(error_of(production + "log_level:\n"), "shoebox.yaml:12: 'log_level' has no value");

@@ -8,7 +8,7 @@ namespace sftpd::exec {
 namespace {
 
 Client client_on(MemoryStream& stream) {
-  return {.files = nullptr, .stream = stream, .sftp_options = {}, .connection = 1};
+  return {.files = nullptr, .stream = stream, .sftp_options = {}, .channel = {1, 1}};
 }
 
 struct Ended {

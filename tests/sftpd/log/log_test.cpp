@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <stdexcept>
@@ -111,6 +114,27 @@ TEST(Log, JournaldGetsAPriorityInstead) {
             "<7>a\n<6>b\n<4>c\n<3>d\n");
 }
 
+/// What JOURNAL_STREAM is where standard error is the journal.
+std::string stream_of_stderr() {
+  struct stat found {};
+  ::fstat(STDERR_FILENO, &found);
+  return std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino);
+}
+
+TEST(Log, JournaldsFormatIsForTheStreamItNames) {
+  const std::string ours = stream_of_stderr();
+  for (const std::string& stream : {ours + "0", "1" + ours, std::string("8:1"), std::string("yes"),
+                                    std::string(), " " + ours}) {
+    ::setenv("JOURNAL_STREAM", stream.c_str(), 1);
+    EXPECT_FALSE(Options::from_environment(Level::info).for_journald) << stream;
+  }
+  ::setenv("JOURNAL_STREAM", ours.c_str(), 1);
+  EXPECT_TRUE(Options::from_environment(Level::warning).for_journald);
+  EXPECT_EQ(Options::from_environment(Level::warning).level, Level::warning);
+  ::unsetenv("JOURNAL_STREAM");
+  EXPECT_FALSE(Options::from_environment(Level::info).for_journald);
+}
+
 TEST(Log, LowerLevelsAreNotWritten) {
   EXPECT_EQ(written({Level::error, true}, [] { warning("quiet"); }), "");
   EXPECT_FALSE(enabled(Level::warning));
@@ -129,6 +153,8 @@ TEST(Log, AFailedTransferSaysWhy) {
   EXPECT_EQ(written({Level::info, true},
                     [] {
                       transfer({.connection = 3,
+                                .channel = 2,
+                                .request = 7,
                                 .user = "alice",
                                 .path = "/a b",
                                 .bytes_read = 0,
@@ -136,8 +162,8 @@ TEST(Log, AFailedTransferSaysWhy) {
                                 .seconds = 0.25,
                                 .failure = "quota exceeded"});
                     }),
-            "<4>transfer failed conn=3 user=alice path=\"/a b\" read=0 written=10 seconds=0.250 "
-            "reason=\"quota exceeded\"\n");
+            "<4>transfer failed conn=3 channel=2 req=7 user=alice path=\"/a b\" read=0 written=10 "
+            "seconds=0.250 reason=\"quota exceeded\"\n");
 }
 
 }  // namespace

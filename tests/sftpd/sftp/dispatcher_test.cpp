@@ -93,7 +93,7 @@ class Dispatching : public ::testing::Test {
                                                     .options = options_,
                                                     .handles = HandleTable(4, 1),
                                                     .account = {},
-                                                    .connection = 1});
+                                                    .channel = {1, 1}});
     dispatcher_ = std::make_unique<Dispatcher>(*session_, stream_, table);
     handle(wire::init());
     stream_.outgoing.clear();

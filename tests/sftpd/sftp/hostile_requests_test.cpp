@@ -94,7 +94,7 @@ class HostileRequests : public ::testing::Test {
                    .options = options_,
                    .handles = HandleTable(4, 1),
                    .account = {},
-                   .connection = 1};
+                   .channel = {1, 1}};
   Dispatcher dispatcher_{session_, stream_, operations()};
 };
 

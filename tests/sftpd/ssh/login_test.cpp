@@ -159,6 +159,32 @@ END
       << tried.err;
 }
 
+TEST(Login, AnswersThatNobodyAskedForAreTriesToo) {
+  TestServer server([](ServerOptions& options) { options.key_tries_max = 5; });
+  const auto tried = run(fmt::format(R"(timeout 50 /usr/bin/python3 - <<'END'
+import time, paramiko
+t = paramiko.Transport(('127.0.0.1', {}))
+t.start_client()
+try:
+    t.auth_interactive('alice', lambda *_: ['wrong'])
+except paramiko.AuthenticationException:
+    pass
+sent = 0
+while t.is_active() and sent < 300:
+    answer = paramiko.Message()
+    answer.add_byte(bytes([61]))  # SSH_MSG_USERAUTH_INFO_RESPONSE
+    answer.add_int(1)
+    answer.add_string('guess')
+    t._send_message(answer)
+    sent += 1
+    time.sleep(0.05)
+print('ended' if sent < 300 else 'goes on')
+END
+)",
+                                     server.port()));
+  EXPECT_EQ(tried.out, "ended\n") << tried.err;
+}
+
 TEST(Login, ParamikoOffersOnlyTheOldNameOfCurve25519) {
   TestServer server;
   const auto told = run(fmt::format(R"(timeout 60 /usr/bin/python3 - <<'END'

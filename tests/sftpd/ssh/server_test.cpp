@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <future>
+#include <string>
+#include <system_error>
 #include <vector>
 
 #include "sftpd/ssh/listener.h"
@@ -105,6 +107,22 @@ TEST(Listener, AnAddressInUseIsAClearError) {
     FAIL();
   } catch (const std::runtime_error& failure) {
     EXPECT_THAT(failure.what(), HasSubstr("in use"));
+  }
+}
+
+/// Else half of the clients would reach whoever has the other address.
+TEST(Listener, OneAddressOfSeveralThatIsInUseIsAnErrorToo) {
+  for (const char* taken : {"127.0.0.1:0", "[::1]:0"}) {
+    std::vector<Listener> first;
+    try {
+      first = listen_on(taken);
+    } catch (const std::system_error&) {
+      continue;  // This machine has no IPv6.
+    }
+    const std::string all = fmt::format(":{}", first.at(0).port);
+    EXPECT_THROW(listen_on(all), std::system_error) << taken;
+    first.clear();
+    EXPECT_FALSE(listen_on(all).empty());
   }
 }
 

@@ -114,6 +114,7 @@ TestServer::TestServer(const std::function<void(ServerOptions&)>& adjust) {
 TestServer::~TestServer() { server_->stop(); }
 
 std::optional<metadata::User> TestServer::find(const std::string& name) {
+  if (users_broken_) throw std::runtime_error("no database");
   std::lock_guard lock(mutex_);
   const auto found = users_.find(name);
   if (found == users_.end()) return std::nullopt;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -60,6 +61,8 @@ class TestServer {
                                 const std::string& options = "") const;
 
   std::string password_hash(const std::string& user);
+  /// From now on nobody can be looked up, as if the database was away.
+  void break_users() { users_broken_ = true; }
 
  private:
   std::optional<metadata::User> find(const std::string& name);
@@ -68,6 +71,7 @@ class TestServer {
   std::mutex mutex_;
   std::map<std::string, metadata::User> users_;
   std::set<std::string> keys_;  ///< alice's and mallory's, "type base64"
+  std::atomic<bool> users_broken_{false};
   ProgramControl programs_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<Server> server_;

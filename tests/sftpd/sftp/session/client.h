@@ -17,7 +17,7 @@ class Client {
  public:
   Client(vfs::FileSystem& files, const vfs::Identity& identity, const Options& options = {})
       : subsystem_(std::make_unique<Subsystem>(std::make_unique<vfs::Vfs>(files, identity), stream,
-                                               options, 1)) {
+                                               options, ChannelId{1, 1})) {
     stream.incoming += wire::init();
     step();
     replies_.clear();
