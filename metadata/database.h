@@ -90,7 +90,7 @@ class Database {
     return std::move(*result);
   }
 
-  /// Runs `work` without BEGIN and COMMIT: for a single reading statement, two round trips less.
+  /// Runs reading `work` without BEGIN and COMMIT, two round trips less: each statement for itself.
   template <class Work>
   auto query(Work&& work) -> std::invoke_result_t<Work&, Transaction&> {
     std::optional<std::invoke_result_t<Work&, Transaction&>> result;

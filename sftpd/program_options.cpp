@@ -115,6 +115,7 @@ void set_files(const Settings& settings, ProgramOptions& options) {
   take(files.extents_max, settings.extents_max);
   take(options.jobs.flatten_after_quiet, settings.flatten_after_quiet);
   options.jobs.version_keep = settings.version_keep;
+  take(options.jobs.collect.keep_dead, settings.dead_object_keep);
 }
 
 void set_server(const Settings& settings, ProgramOptions& options) {

@@ -18,27 +18,59 @@ constexpr Statement begin_upload{
     " FROM object o"};
 constexpr Statement delete_upload{"uploads_end",
                                   "DELETE FROM uploads WHERE account_id = $1 AND object_id = $2"};
-// Primary key's beginning: an account has few at a time.
+// Index uploads_of_file, then objects' primary key. A row may outlive its upload until the
+// collector comes; and who waits for one that cannot be finished waits long.
 constexpr Statement find_running{
     "uploads_is_running",
-    "SELECT EXISTS (SELECT 1 FROM uploads WHERE account_id = $1 AND node_id = $2)"};
-// Index objects_staging, then primary keys.
+    "SELECT EXISTS (SELECT 1 FROM uploads u"
+    " JOIN objects o ON o.account_id = u.account_id AND o.id = u.object_id"
+    " WHERE u.account_id = $1 AND u.node_id = $2 AND u.failures = 0 AND o.state = 'staging')"};
+// Index objects_staging, then uploads_of_file and primary keys. Of each file only the youngest
+// upload is looked at: its row's lock makes the whole chain ours. Leases of a chain end one after
+// the other; only when all have is its process gone.
 constexpr Statement claim_uploads{
     "uploads_claim_interrupted",
-    "WITH picked AS MATERIALIZED ("
-    "  SELECT o.account_id, o.id FROM objects o"
+    "WITH youngest AS MATERIALIZED ("
+    "  SELECT u.account_id, u.object_id, u.node_id, u.chain, u.started_at"
+    "  FROM objects o JOIN uploads u ON u.account_id = o.account_id AND u.object_id = o.id"
     "  WHERE o.state = 'staging' AND o.lease_until <= statement_timestamp()"
-    "    AND EXISTS (SELECT 1 FROM uploads u"
-    "                WHERE u.account_id = o.account_id AND u.object_id = o.id)"
-    "  ORDER BY o.lease_until LIMIT $2 FOR UPDATE SKIP LOCKED),"
+    "    AND NOT EXISTS ("
+    "      SELECT 1 FROM uploads y JOIN objects s ON s.account_id = y.account_id"
+    "        AND s.id = y.object_id"
+    "      WHERE y.account_id = u.account_id AND y.node_id = u.node_id AND s.state = 'staging'"
+    "        AND (y.started_at, y.object_id) > (u.started_at, u.object_id))),"
+    " picked AS MATERIALIZED ("
+    "  SELECT y.account_id, y.node_id, y.chain"
+    "  FROM youngest y JOIN objects o ON o.account_id = y.account_id AND o.id = y.object_id"
+    "  WHERE o.state = 'staging' AND o.lease_until <= statement_timestamp()"
+    "    AND NOT EXISTS ("
+    "      SELECT 1 FROM uploads c JOIN objects s ON s.account_id = c.account_id"
+    "        AND s.id = c.object_id"
+    "      WHERE c.account_id = y.account_id AND c.node_id = y.node_id AND c.chain = y.chain"
+    "        AND s.state = 'staging' AND s.lease_until > statement_timestamp())"
+    "  ORDER BY y.started_at DESC, y.object_id DESC LIMIT $2 FOR UPDATE OF o SKIP LOCKED),"
     " claimed AS ("
     "  UPDATE objects o SET lease_until = clock_timestamp() + $1 * interval '1 second'"
-    "  FROM picked p WHERE o.account_id = p.account_id AND o.id = p.id"
-    "  RETURNING o.account_id, o.id, o.key, o.upload)"
-    " SELECT c.account_id, c.id, u.node_id, u.user_id, c.key, c.upload, u.file_offset,"
-    "   u.base_version, u.chain"
-    " FROM claimed c JOIN uploads u ON u.account_id = c.account_id AND u.object_id = c.id"
-    " ORDER BY u.started_at DESC, c.id DESC"};
+    "  FROM picked p JOIN uploads u ON u.account_id = p.account_id AND u.node_id = p.node_id"
+    "    AND u.chain = p.chain"
+    "  WHERE o.account_id = u.account_id AND o.id = u.object_id AND o.state = 'staging'"
+    "  RETURNING o.account_id, o.id, u.node_id, u.user_id, o.key, o.upload, u.file_offset,"
+    "    u.base_version, u.chain, u.failures, u.started_at)"
+    " SELECT account_id, id, node_id, user_id, key, upload, file_offset, base_version, chain,"
+    "   failures FROM claimed ORDER BY started_at DESC, id DESC"};
+// Primary keys. The pause doubles each time, 64 times at most.
+constexpr Statement postpone_uploads{
+    "uploads_postpone",
+    "WITH failed AS ("
+    "  UPDATE uploads u SET failures = least(u.failures + 1, greatest(u.failures, $4))"
+    "  WHERE u.account_id = $1 AND u.object_id = ANY ($2::bigint[])"
+    "  RETURNING u.account_id, u.object_id, u.failures)"
+    " UPDATE objects o"
+    " SET lease_until = clock_timestamp() + $3 * (2 ^ least(f.failures - 1, 6)) * interval '1 "
+    "second'"
+    " FROM failed f WHERE o.account_id = f.account_id AND o.id = f.object_id"
+    "  AND o.state = 'staging'"};
+
 UploadRow upload_of(const pqxx::row& row) {
   UploadRow upload;
   upload.account = AccountId{row[0].as<std::int64_t>()};
@@ -50,6 +82,7 @@ UploadRow upload_of(const pqxx::row& row) {
   upload.file_offset = row[6].as<std::uint64_t>();
   if (!row[7].is_null()) upload.base = VersionId{row[7].as<std::int64_t>()};
   upload.chain = row[8].as<std::int64_t>();
+  upload.failures = row[9].as<int>();
   return upload;
 }
 
@@ -72,12 +105,19 @@ bool Uploads::is_running(AccountId account, NodeId node) {
   return transaction_.inner().run(find_running, account, node)[0][0].as<bool>();
 }
 
-std::vector<UploadRow> Uploads::claim_interrupted(std::chrono::seconds lease, int limit) {
+std::vector<UploadRow> Uploads::claim_interrupted(std::chrono::seconds lease, int chains_max) {
   std::vector<UploadRow> uploads;
-  for (const auto& row : transaction_.inner().run(claim_uploads, lease.count(), limit)) {
+  for (const auto& row : transaction_.inner().run(claim_uploads, lease.count(), chains_max)) {
     uploads.push_back(upload_of(row));
   }
   return uploads;
+}
+
+void Uploads::postpone(AccountId account, const std::vector<ObjectId>& objects,
+                       std::chrono::seconds pause, int failures_max) {
+  std::vector<std::int64_t> ids;
+  for (const ObjectId object : objects) ids.push_back(object.value);
+  transaction_.inner().run(postpone_uploads, account, array_of(ids), pause.count(), failures_max);
 }
 
 }  // namespace metadata

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ struct UploadRow {
   std::optional<VersionId> base;  ///< the file's version when it began
   /// The same for all objects that one open file wrote, one behind the other.
   std::int64_t chain = 0;
+  int failures = 0;  ///< of attempts to finish it
 };
 
 /// Rows of `uploads`: what is needed to keep the received prefix after kill -9.
@@ -38,12 +40,19 @@ class Uploads {
   /// The upload ended, one way or the other.
   void end(AccountId account, ObjectId object);
 
-  /// Whether one for this node is running, here or elsewhere.
+  /// Whether one for this node is running, here or elsewhere, or was interrupted lately.
   bool is_running(AccountId account, NodeId node);
 
-  /// Uploads whose object's lease ended: their process is gone. Takes the lease over for `lease`,
-  /// so that of several processes only one finishes each. What began last comes first.
-  std::vector<UploadRow> claim_interrupted(std::chrono::seconds lease, int limit);
+  /// Uploads whose process is gone: whole chains, of which every object's lease ended, `chains_max`
+  /// at most. Of a file the chain that began last has its turn first; the others wait for it. Takes
+  /// the leases over for `lease`, so that of several processes only one finishes each. What began
+  /// last comes first.
+  std::vector<UploadRow> claim_interrupted(std::chrono::seconds lease, int chains_max);
+
+  /// Finishing them failed: counts that, though not beyond `failures_max`. They may be claimed
+  /// again after `pause` the first time, then after twice as long each time, 64 times at most.
+  void postpone(AccountId account, const std::vector<ObjectId>& objects, std::chrono::seconds pause,
+                int failures_max);
 
  private:
   Transaction& transaction_;

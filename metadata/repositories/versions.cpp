@@ -32,11 +32,7 @@ constexpr Statement upcoming_files{
 constexpr Statement publish_version{
     "versions_publish",
     "SELECT node_id, version_id FROM shoebox_publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
-    " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)"};
-// Primary key. Only for contents that are not one whole object.
-constexpr Statement mark_scattered{
-    "versions_mark_scattered",
-    "UPDATE versions SET flatten_at = created_at WHERE account_id = $1 AND id = $2"};
+    " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"};
 constexpr Statement prune_versions{"versions_prune", "SELECT shoebox_prune($1, $2)"};
 
 Checksums checksums_of(const pqxx::field& sha256, const pqxx::field& crc32c) {
@@ -179,15 +175,11 @@ std::optional<PublishResult> Versions::publish(AccountId account, const Publicat
       Bytes{extents.inline_bytes}, array_of(finished.ids), array_of(finished.sizes),
       array_of(finished.sha256s), array_of(finished.etags), array_of(finished.mimes), mode,
       attributes.uid, attributes.gid, attributes.atime, attributes.mtime, publication.incomplete,
-      publication.user, array_of(finished.crc32cs));
+      publication.user, array_of(finished.crc32cs), is_scattered(publication));
   if (rows[0][0].is_null()) return std::nullopt;
   transaction_.inner().touch(account, NodeId{rows[0][0].as<std::int64_t>()});
-  const PublishResult result{NodeId{rows[0][0].as<std::int64_t>()},
-                             VersionId{rows[0][1].as<std::int64_t>()}};
-  if (is_scattered(publication)) {
-    transaction_.inner().run(mark_scattered, account, result.version);
-  }
-  return result;
+  return PublishResult{NodeId{rows[0][0].as<std::int64_t>()},
+                       VersionId{rows[0][1].as<std::int64_t>()}};
 }
 
 int Versions::prune(std::chrono::seconds keep, int limit) {

@@ -97,8 +97,8 @@ class Versions {
   /// ones, inserts version and extents, stamps the replaced version, updates the node's size, times
   /// and quota, writes an audit row. mtime becomes now unless `attributes` sets it.
   /// Returns nothing if the node was removed meanwhile: then nothing changed, and the caller
-  /// discards its objects. What is not one whole object is left for Flattening. Throws lease_lost,
-  /// quota_exceeded.
+  /// discards its objects. What is not one whole object is left for Flattening. One statement.
+  /// Throws lease_lost, quota_exceeded.
   std::optional<PublishResult> publish(AccountId account, const Publication& publication);
 
   /// Deletes up to `limit` versions that were replaced (or whose node was removed) longer than

@@ -94,6 +94,7 @@ struct Settings {
   std::optional<int> extents_max;                           ///< of a file
   std::optional<std::chrono::seconds> flatten_after_quiet;  ///< 0: never
   std::chrono::seconds version_keep{std::chrono::days{7}};  ///< of replaced and removed content
+  std::optional<std::chrono::seconds> dead_object_keep;     ///< after the last version is gone
   std::string log_level = "info";
 };
 

@@ -256,6 +256,10 @@ void version_keep(const YamlValue& value, Settings& settings) {
   settings.version_keep = std::chrono::duration_cast<std::chrono::seconds>(value.duration());
 }
 
+void dead_object_keep(const YamlValue& value, Settings& settings) {
+  settings.dead_object_keep = std::chrono::ceil<std::chrono::seconds>(value.duration());
+}
+
 void destage_after(const YamlValue& value, Settings& settings) {
   settings.destage_after = std::chrono::ceil<std::chrono::seconds>(value.duration());
 }
@@ -291,6 +295,7 @@ constexpr Key<Settings> top_keys[] = {
     {"extents_max", count<&Settings::extents_max, 16, 100'000>},
     {"flatten_after_quiet", flatten_after_quiet},
     {"version_keep", version_keep},
+    {"dead_object_keep", dead_object_keep},
     {"log_level", log_level},
 };
 

@@ -10,9 +10,10 @@
 namespace sftpd::jobs {
 
 struct CollectOptions {
-  /// How long an object stays in the store after nothing refers to it: for readers that have just
-  /// loaded its key.
-  std::chrono::seconds keep_dead{std::chrono::hours{1}};
+  /// How long an object stays in the store after nothing refers to it: for readers that have loaded
+  /// its key, and for a database that is restored from a backup, which refers to it again. Uploads
+  /// that were given up go at once.
+  std::chrono::seconds keep_dead{std::chrono::days{7}};
   /// How long after the end of an upload's lease its bytes may still arrive: the longest request to
   /// the store (completing a large upload).
   std::chrono::seconds grace{std::chrono::minutes{20}};

@@ -29,8 +29,9 @@ Progress destage(vfs::FileSystem& files, seconds age) {
 
 std::vector<Job> job_table(vfs::FileSystem& files, const JobOptions& options) {
   auto& database = files.database();
-  const auto finish = [&files](const std::stop_token&) {
-    return Progress{.done = files.finish_interrupted_uploads()};
+  const auto finish = [&files](const std::stop_token& stop) {
+    const auto finished = files.finish_interrupted_uploads(stop);
+    return Progress{.done = finished.done, .more = finished.more, .failed = finished.failed};
   };
   const auto move = [&files, age = options.inline_age](const std::stop_token&) {
     return destage(files, age);

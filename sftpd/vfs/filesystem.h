@@ -87,9 +87,17 @@ class FileSystem {
   /// Waits until everything that lost connections left behind is committed, at most `limit`.
   void drain(std::chrono::milliseconds limit);
 
-  /// Finishes uploads that a killed process left (its leases ended): their received prefix becomes
-  /// the file, marked incomplete, or is discarded. Returns how many. A job calls it.
-  int finish_interrupted_uploads();
+  /// What became of uploads' objects.
+  struct FinishedUploads {
+    int done = 0;
+    int failed = 0;     ///< logged; they are tried again, or were given up
+    bool more = false;  ///< perhaps
+  };
+  /// Finishes uploads that a killed process left (its leases ended), file by file: their received
+  /// prefix becomes the file, marked incomplete, or is discarded. One that fails holds up no other:
+  /// it is tried again with growing pauses, while the store or the database is away for ever, else
+  /// for about a day. A job calls it.
+  FinishedUploads finish_interrupted_uploads(const std::stop_token& stop = {});
 
   /// Moves up to `limit` inline extents older than `age` into the store, of any age if too many
   /// wait. Returns how many. A job.
@@ -107,10 +115,11 @@ class FileSystem {
   };
   /// The object of the file's committed content as it is now. Where that lies in several pieces or
   /// in the database, one is made of them first, which takes as long as it takes; nobody sees a
-  /// change. It stays in the store as long as the content is kept. Waits for the store and the
-  /// database, on the caller's thread. Throws not_found, is_a_directory, being_written (here, or by
-  /// an upload anywhere; or others are at its pieces), bad_argument (an empty file has no object),
-  /// unsupported (too many holes or pieces), and what the store or the database fail with.
+  /// change. It stays in the store while the content is kept, and for as long as dead objects are.
+  /// Waits for the store and the database, on the caller's thread. Throws not_found,
+  /// is_a_directory, being_written (here, or by an upload anywhere; or others are at its pieces),
+  /// bad_argument (an empty file has no object), unsupported (too many holes or pieces), and what
+  /// the store or the database fail with.
   WholeObject whole_object(metadata::AccountId account, metadata::NodeId node);
 
  private:

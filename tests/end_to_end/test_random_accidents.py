@@ -121,8 +121,16 @@ class AccidentalRun(Run):
                           " WHERE state = 'staging'")
 
     def wait_for_uploads(self):
-        processes.wait_until(lambda: not self.interrupted_uploads(),
-                             "the interrupted uploads are finished", 100)
+        processes.wait_until(self.no_upload_waits, "the interrupted uploads are finished", 100)
+
+    def no_upload_waits(self):
+        """Also none of a file that was removed. Those that failed are tried again without a pause."""
+        self.server.query("UPDATE objects o SET lease_until = now() FROM uploads u"
+                          " WHERE o.account_id = u.account_id AND o.id = u.object_id"
+                          " AND o.state = 'staging' AND u.failures > 0")
+        return self.server.query(
+            "SELECT count(*) FROM uploads u JOIN objects o ON o.account_id = u.account_id AND o.id = u.object_id"
+            " WHERE o.state = 'staging'") == [["0"]]
 
     def interrupted_uploads(self):
         """Names of files that may still get a received prefix. Uploads that were given up wait for the collector."""

@@ -174,7 +174,7 @@ storage::Future<void> OpenFile::copy_from(const std::shared_ptr<OpenFile>& sourc
   auto pieces = std::make_shared<std::vector<Piece>>();
   auto shareable = std::make_shared<bool>(true);
   auto look = [file = source.get(), pieces, shareable, offset, length] {
-    file->find_moved_bytes();  // They may have moved an hour ago, and nobody has read them since.
+    file->find_moved_bytes();  // They may have moved days ago, and nobody has read them since.
     *pieces = file->stored_pieces(offset, length);
     *shareable = file->is_published(*pieces);
   };

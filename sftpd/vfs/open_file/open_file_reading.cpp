@@ -90,7 +90,8 @@ storage::Future<storage::Payload> OpenFile::read(const std::shared_ptr<Reader>& 
   return future;
 }
 
-/// An object is gone when its bytes have moved to another one, and an hour has passed.
+/// An object is gone when its bytes have moved to another one, and the time of dead objects is
+/// over.
 void OpenFile::read_again(const std::shared_ptr<ReadJob>& job) {
   (void)submit(
       [this, job](bool may_wait) {

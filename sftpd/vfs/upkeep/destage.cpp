@@ -64,14 +64,14 @@ bool finish_move(FileSystem& files, Moving& moving) {
 }  // namespace
 
 int FileSystem::destage(std::chrono::seconds age, int limit) {
+  if (inline_backlog_.is_measurement_due()) {
+    const auto all = database_.query(
+        [](metadata::Transaction& tx) { return metadata::InlineExtents(tx).waiting(); });
+    inline_backlog_.measured(all.bytes, all.oldest);
+  }
+  if (!inline_backlog_.has_room()) age = std::chrono::seconds{0};
   auto extents = database_.query([&](metadata::Transaction& tx) {
-    metadata::InlineExtents inlined(tx);
-    if (inline_backlog_.is_measurement_due()) {
-      const auto all = inlined.waiting();
-      inline_backlog_.measured(all.bytes, all.oldest);
-    }
-    if (!inline_backlog_.has_room()) age = std::chrono::seconds{0};
-    return inlined.older_than(age, limit);
+    return metadata::InlineExtents(tx).older_than(age, limit);
   });
   std::vector<Moving> moving;
   int moved = 0;

@@ -1,22 +1,37 @@
 // After a crash: what a killed process received becomes the file, or goes.
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
 
 #include "metadata/database.h"
+#include "metadata/error.h"
 #include "metadata/repositories/nodes.h"
+#include "metadata/repositories/objects.h"
 #include "metadata/repositories/uploads.h"
 #include "metadata/repositories/versions.h"
+#include "sftpd/log/log.h"
 #include "sftpd/vfs/content/content.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/open_file/open_files.h"
 #include "sftpd/vfs/writing/object_reserve.h"
+#include "storage/error.h"
 #include "storage/object_store.h"
 
 namespace sftpd::vfs {
 
 namespace {
 
-constexpr int batch = 64;
+using Clock = std::chrono::steady_clock;
+/// What one open file wrote, one object behind the other.
+using Chain = std::vector<metadata::UploadRow>;
+
+constexpr int chains_max = 64;
+/// What is refused for about a day, with the pauses of Uploads::postpone(), is given up: until then
+/// its owner may make room below a quota, or somebody mend the store's rights.
+constexpr int refusals_max = 28;
+/// While the store or the database is away, only the pauses grow, to about an hour.
+constexpr int outages_counted_max = 7;
 
 /// A run of received bytes that is one whole object now.
 struct Received {
@@ -95,57 +110,138 @@ bool publish(FileSystem& files, metadata::AccountId account, const std::vector<R
   });
 }
 
-bool belong_together(const metadata::UploadRow& a, const metadata::UploadRow& b) {
-  return a.account == b.account && a.node == b.node && a.chain == b.chain && a.base == b.base;
+std::vector<metadata::ObjectId> objects_of(const Chain& chain) {
+  std::vector<metadata::ObjectId> objects;
+  for (const auto& upload : chain) objects.push_back(upload.object);
+  return objects;
 }
 
-void finish_file(FileSystem& files, const std::vector<metadata::UploadRow>& uploads) {
-  const metadata::AccountId account = uploads.front().account;
-  std::vector<metadata::ObjectId> published;
+/// Completing many objects may take longer than a lease.
+class KeptLease {
+ public:
+  KeptLease(FileSystem& files, const Chain& chain) : files_(files), chain_(chain) {}
+
+  void renew_if_due() {
+    const auto lease = files_.options().object_lease;
+    if (Clock::now() - renewed_ < lease / 4) return;
+    renewed_ = Clock::now();
+    files_.database().transact([&](metadata::Transaction& tx) {
+      metadata::Objects(tx).renew(chain_.front().account, objects_of(chain_), lease);
+    });
+  }
+
+ private:
+  FileSystem& files_;
+  const Chain& chain_;
+  Clock::time_point renewed_ = Clock::now();
+};
+
+/// They are of no use to the file.
+void discard(FileSystem& files, const Chain& uploads) {
+  for (const auto& upload : uploads) {
+    files.database().transact([&](metadata::Transaction& tx) {
+      metadata::Uploads(tx).end(upload.account, upload.object);
+      metadata::Objects(tx).discard(upload.account, {upload.object});
+    });
+  }
+}
+
+/// Those of one chain that began from the same content.
+void finish(FileSystem& files, Chain uploads, KeptLease& lease) {
   if (files.options().interrupted_uploads == FileSystem::InterruptedUploads::keep) {
     std::vector<Received> runs;
     for (const auto& upload : uploads) {
+      lease.renew_if_due();
       if (auto run = complete(files, upload)) runs.push_back(std::move(*run));
     }
     runs = contiguous(std::move(runs));
-    if (!runs.empty() && publish(files, account, runs)) {
-      for (const auto& run : runs) published.push_back(run.object.object);
+    if (!runs.empty() && publish(files, uploads.front().account, runs)) {
+      std::erase_if(uploads, [&](const auto& upload) {
+        return std::any_of(runs.begin(), runs.end(),
+                           [&](const Received& run) { return run.object.object == upload.object; });
+      });
     }
   }
-  for (const auto& upload : uploads) {
-    if (std::find(published.begin(), published.end(), upload.object) != published.end()) continue;
-    files.database().transact(
-        [&](metadata::Transaction& tx) { metadata::Uploads(tx).end(account, upload.object); });
-    files.objects().discard(account, upload.object);
+  discard(files, uploads);
+}
+
+/// After a commit the next objects of an open file begin from another content; what began last has
+/// its turn first, and after it the others find other content than they began with.
+void finish_chain(FileSystem& files, const Chain& chain) {
+  KeptLease lease(files, chain);
+  for (Chain rest = chain; !rest.empty();) {
+    const auto base = rest.front().base;
+    const auto others = std::stable_partition(
+        rest.begin(), rest.end(), [&](const auto& upload) { return upload.base == base; });
+    const Chain same(rest.begin(), others);
+    rest.erase(rest.begin(), others);
+    finish(files, same, lease);
   }
+}
+
+/// Whether the failure says nothing about the upload: the store or the database was away.
+bool is_outage(const std::exception& failure) {
+  if (const auto* error = dynamic_cast<const storage::Error*>(&failure)) {
+    return error->code() == storage::ErrorCode::unavailable ||
+           error->code() == storage::ErrorCode::no_space;
+  }
+  if (const auto* error = dynamic_cast<const metadata::Error*>(&failure)) {
+    return error->code() == metadata::ErrorCode::unavailable ||
+           error->code() == metadata::ErrorCode::conflict ||
+           error->code() == metadata::ErrorCode::in_doubt;
+  }
+  return false;
+}
+
+/// It is tried again later, or goes, so that the others have their turn.
+void give_up_or_postpone(FileSystem& files, const Chain& chain, const std::exception& failure) {
+  int failures = 1;
+  for (const auto& upload : chain) failures = std::max(failures, upload.failures + 1);
+  const auto account = chain.front().account;
+  const auto node = chain.front().node;
+  const bool outage = is_outage(failure);
+  if (!outage && failures >= refusals_max) {
+    log::error("interrupted upload given up", {{"account", account.value},
+                                               {"node", node.value},
+                                               {"failures", failures},
+                                               {"reason", failure.what()}});
+    return discard(files, chain);
+  }
+  log::warning("interrupted upload not finished yet", {{"account", account.value},
+                                                       {"node", node.value},
+                                                       {"failures", failures},
+                                                       {"reason", failure.what()}});
+  files.database().transact([&](metadata::Transaction& tx) {
+    metadata::Uploads(tx).postpone(account, objects_of(chain), files.options().object_lease,
+                                   outage ? outages_counted_max : std::numeric_limits<int>::max());
+  });
 }
 
 }  // namespace
 
-int FileSystem::finish_interrupted_uploads() {
-  const auto claimed = database_.transact([&](metadata::Transaction& tx) {
-    return metadata::Uploads(tx).claim_interrupted(options_.object_lease, batch);
-  });
-  // What one open file wrote is published together; what began last has its turn first, and after
-  // it the others find other content than they began with.
-  std::vector<std::vector<metadata::UploadRow>> chains;
-  for (const auto& upload : claimed) {
-    // Our own, whose lease ended because the database was away: it goes on.
-    if (objects_->holds(upload.account, upload.object)) continue;
-    const auto same = std::find_if(chains.begin(), chains.end(), [&](const auto& chain) {
-      return belong_together(chain.front(), upload);
+FileSystem::FinishedUploads FileSystem::finish_interrupted_uploads(const std::stop_token& stop) {
+  FinishedUploads finished;
+  for (int i = 0; i < chains_max; ++i) {
+    if (stop.stop_requested()) return finished;
+    const Chain chain = database_.transact([&](metadata::Transaction& tx) {
+      return metadata::Uploads(tx).claim_interrupted(options_.object_lease, 1);
     });
-    if (same != chains.end()) {
-      same->push_back(upload);
-    } else {
-      chains.push_back({upload});
+    if (chain.empty()) return finished;
+    // Our own, whose lease ended because the database was away: it goes on.
+    const bool is_ours = std::any_of(chain.begin(), chain.end(), [&](const auto& upload) {
+      return objects_->holds(upload.account, upload.object);
+    });
+    if (is_ours) continue;
+    const int count = static_cast<int>(chain.size());
+    try {
+      finish_chain(*this, chain);
+      finished.done += count;
+    } catch (const std::exception& failure) {
+      finished.failed += count;
+      give_up_or_postpone(*this, chain, failure);
     }
   }
-  int finished = 0;
-  for (const auto& uploads : chains) {
-    finish_file(*this, uploads);
-    finished += static_cast<int>(uploads.size());
-  }
+  finished.more = true;
   return finished;
 }
 

@@ -8,7 +8,7 @@ def assert_nothing_left(server):
     server.stop_program()
     server.query("UPDATE objects SET lease_until = now() - interval '1 day'"
                  " WHERE state IN ('staging', 'reaping')")
-    server.query("UPDATE objects SET dead_at = now() - interval '1 day' WHERE state = 'dead'")
+    server.query("UPDATE objects SET dead_at = now() - interval '1 year' WHERE state = 'dead'")
     server.command("fsck", "--repair", expect=None, seconds=600)
     assert_clean(server)
     live = {row[0] for row in server.query("SELECT key FROM objects WHERE state = 'live'")}

@@ -11,10 +11,13 @@ class UploadsRepository : public MetadataTest {
  protected:
   UploadsRepository() : file(make(root, "file").id) {}
 
-  ObjectId begin(const std::string& key, seconds lease) {
+  ObjectId begin(const std::string& key, seconds lease, std::int64_t chain = 7) {
+    return begin_for(file, key, lease, chain);
+  }
+  ObjectId begin_for(NodeId node, const std::string& key, seconds lease, std::int64_t chain = 7) {
     const ObjectId object = reserve(key, lease);
     in([&](Repositories& r) {
-      r.uploads.begin(account, object, file, UserId{3}, "upload-" + key, 4096, 7);
+      r.uploads.begin(account, object, node, UserId{3}, "upload-" + key, 4096, chain);
     });
     return object;
   }
@@ -63,9 +66,67 @@ TEST_F(UploadsRepository, ARunningOneIsLeftAlone) {
   EXPECT_TRUE(claim(seconds{60}).empty());
 }
 
+TEST_F(UploadsRepository, OneThatWasGivenUpIsNotRunning) {
+  const auto is_running = [&] {
+    return in([&](Repositories& r) { return r.uploads.is_running(account, file); });
+  };
+  const ObjectId object = begin("key", seconds{60});
+  in([&](Repositories& r) { r.objects.discard(account, {object}); });
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "1");
+  EXPECT_FALSE(is_running());
+}
+
+TEST_F(UploadsRepository, AChainIsClaimedAsAWhole) {
+  for (int i = 0; i < 5; ++i) begin("a" + std::to_string(i), seconds{0});
+  begin_for(make(root, "other").id, "b", seconds{0});
+  EXPECT_EQ(claim(seconds{60}, 1).size(), 1U) << "what began last";
+  EXPECT_EQ(claim(seconds{60}, 1).size(), 5U);
+  EXPECT_TRUE(claim(seconds{60}).empty());
+}
+
+TEST_F(UploadsRepository, AChainIsInterruptedWhenAllOfItsLeasesEnded) {
+  begin("old", seconds{0});
+  const ObjectId last = begin("last", seconds{60});
+  begin("older", seconds{0});
+  EXPECT_TRUE(claim(seconds{60}).empty());
+  execute("UPDATE objects SET lease_until = now() WHERE id = " + std::to_string(last.value));
+  EXPECT_EQ(claim(seconds{60}).size(), 3U);
+}
+
+TEST_F(UploadsRepository, TheOlderChainOfAFileWaitsForTheYounger) {
+  const ObjectId older = begin("older", seconds{0}, 1);
+  const ObjectId younger = begin("younger", seconds{60}, 2);
+  EXPECT_TRUE(claim(seconds{60}).empty());
+  in([&](Repositories& r) { r.objects.discard(account, {younger}); });
+  const auto claimed = claim(seconds{60});
+  ASSERT_EQ(claimed.size(), 1U);
+  EXPECT_EQ(claimed[0].object, older);
+}
+
+TEST_F(UploadsRepository, WhatFailedIsClaimedAgainLater) {
+  const ObjectId object = begin("key", seconds{0});
+  const auto pause_after = [&](int failures_max) {
+    in([&](Repositories& r) { r.uploads.postpone(account, {object}, seconds{100}, failures_max); });
+    EXPECT_TRUE(claim(seconds{60}).empty());
+    return text("SELECT round(extract(epoch FROM lease_until - now()) / 100) FROM objects");
+  };
+  EXPECT_EQ(pause_after(2), "1");
+  EXPECT_EQ(pause_after(2), "2");
+  EXPECT_EQ(pause_after(2), "2") << "not counted any more";
+  EXPECT_EQ(pause_after(100), "4");
+  for (int i = 0; i < 10; ++i) pause_after(100);
+  EXPECT_EQ(pause_after(100), "64");
+  execute("UPDATE objects SET lease_until = now()");
+  const auto claimed = claim(seconds{60});
+  ASSERT_EQ(claimed.size(), 1U);
+  EXPECT_EQ(claimed[0].failures, 14);
+  EXPECT_FALSE(in([&](Repositories& r) { return r.uploads.is_running(account, file); }))
+      << "the file is as before meanwhile";
+}
+
 TEST_F(UploadsRepository, EachIsClaimedByOneProcess) {
   begin("a", seconds{0});
-  begin("b", seconds{0});
+  begin_for(make(root, "other").id, "b", seconds{0});
   scratch.database().transact([&](Transaction& first) {
     EXPECT_EQ(Uploads(first).claim_interrupted(seconds{60}, 1).size(), 1U);
     EXPECT_EQ(claim(seconds{60}).size(), 1U);
@@ -86,9 +147,22 @@ TEST_F(UploadsRepository, PublishingEndsIt) {
   EXPECT_EQ(text("SELECT upload FROM objects"), "");
 }
 
-TEST_F(UploadsRepository, TheCollectorEndsIt) {
+TEST_F(UploadsRepository, TheCollectorLeavesItToWhoFinishesIt) {
+  begin("key", seconds{-100'000});
+  EXPECT_TRUE(in([](Repositories& r) {
+                return r.objects.claim_for_deletion(seconds{0}, seconds{0}, 10);
+              }).empty());
+  EXPECT_EQ(claim(seconds{60}).size(), 1U);
+}
+
+TEST_F(UploadsRepository, TheCollectorEndsOneThatWasGivenUp) {
   const ObjectId object = begin("key", seconds{0});
-  in([](Repositories& r) { return r.objects.claim_for_deletion(seconds{0}, seconds{0}, 10); });
+  in([&](Repositories& r) { r.objects.discard(account, {object}); });
+  EXPECT_EQ(in([](Repositories& r) {
+              return r.objects.claim_for_deletion(seconds{0}, seconds{0}, 10);
+            }).size(),
+            1U);
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
   EXPECT_TRUE(claim(seconds{60}).empty());
   EXPECT_EQ(code_of([&](Repositories& r) {
               r.uploads.begin(account, object, file, UserId{3}, "upload", 0, 0);

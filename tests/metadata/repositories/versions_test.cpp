@@ -126,6 +126,21 @@ TEST_F(VersionsRepository, AnEditSharesTheOldObject) {
   EXPECT_EQ(state_of(base), "live") << "the new version still names it";
 }
 
+/// It is sent without BEGIN and COMMIT: a second statement would be a second transaction.
+TEST_F(VersionsRepository, PublishingIsOneStatement) {
+  execute(
+      "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+      " $$ BEGIN RAISE 'a version is changed after it was published'; END $$;"
+      " CREATE TRIGGER refuse BEFORE UPDATE ON versions FOR EACH ROW EXECUTE FUNCTION refuse()");
+  Publication publication = whole(file, reserve("key"), 100);
+  publication.extents.push_back({100, 3, std::string("abc")});
+  publication.size = 103;
+  EXPECT_NO_THROW(scratch.database().execute(
+      [&](Transaction& tx) { return Versions(tx).publish(account, publication); }));
+  execute("DROP FUNCTION refuse() CASCADE");  // The next test gets the same schema.
+  EXPECT_EQ(text("SELECT flatten_at = created_at FROM versions"), "t");
+}
+
 TEST_F(VersionsRepository, ARemovedNodeTakesNoContent) {
   in([&](Repositories& r) { return r.nodes.remove(account, file); });
   const ObjectId object = reserve("key");

@@ -105,6 +105,12 @@ TEST(Settings, EmbeddedDatabaseAndLocalStorage) {
   EXPECT_EQ(settings.storage.directory, "/var/lib/shoebox/objects");
 }
 
+TEST(Settings, HowLongDeadObjectsStayIsRead) {
+  EXPECT_EQ(parse_settings(production, "shoebox.yaml").dead_object_keep, std::nullopt);
+  EXPECT_EQ(parse_settings(production + "dead_object_keep: 30d\n", "shoebox.yaml").dead_object_keep,
+            std::chrono::days{30});
+}
+
 TEST(Settings, UnknownKeysNameTheirLineAndTheLikelyKey) {
   EXPECT_EQ(error_of(production + "transfer_memory_mx: 1G\n"),
             "shoebox.yaml:12: unknown key 'transfer_memory_mx' "

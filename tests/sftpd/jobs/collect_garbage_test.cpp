@@ -68,6 +68,26 @@ TEST_F(CollectGarbage, WhatWasGivenUpIsDeleted) {
   EXPECT_EQ(collect().done, 0);
 }
 
+/// A database that is restored from a backup of these days names it again.
+TEST_F(CollectGarbage, WhatWasContentIsKeptForBackups) {
+  reserve("v1/aa/content");
+  put("v1/aa/content");
+  discard(reserve("v1/aa/given-up"));
+  put("v1/aa/given-up");
+  const auto died = [&](const std::string& ago) {
+    scratch_.execute("UPDATE objects SET state = 'dead', dead_at = now() - interval '" + ago +
+                     "' WHERE key = 'v1/aa/content'");
+  };
+  options_ = {};
+  died("6 days 23 hours");
+  EXPECT_EQ(collect().done, 1);
+  EXPECT_EQ(state("v1/aa/given-up"), "gone") << "nothing ever named it";
+  EXPECT_EQ(state("v1/aa/content"), "dead");
+  died("7 days");
+  EXPECT_EQ(collect().done, 1);
+  EXPECT_EQ(state("v1/aa/content"), "gone");
+}
+
 TEST_F(CollectGarbage, WhatIsBeingUploadedIsLeftAlone) {
   reserve("v1/aa/1");
   put("v1/aa/1");

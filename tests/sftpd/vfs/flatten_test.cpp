@@ -38,6 +38,26 @@ TEST_F(FlattenTest, WhatNothingNeedsAnyMoreIsDeleted) {
   EXPECT_EQ(read_elsewhere("file"), expected);
 }
 
+/// Such a version is pruned a minute later, so that nothing says where its bytes are but the
+/// reader.
+TEST_F(FlattenTest, WhoReadsContentThatWasReplacedAtOnceReadsOn) {
+  const std::string old = noise(4 << 20);
+  put("file", old);
+  const auto reader = open_reading("file");
+  put("newer", noise(200 * kib, 2));
+  vfs->rename_over("newer", "file").get();
+  text(
+      "UPDATE versions SET created_at = created_at - interval '2 minutes',"
+      " replaced_at = replaced_at - interval '2 minutes'");
+  scratch.database().transact(
+      [](metadata::Transaction& tx) { metadata::Versions(tx).prune(std::chrono::days{7}, 100); });
+  EXPECT_EQ(text("SELECT count(*) FROM versions"), "1");
+  text("UPDATE objects SET dead_at = dead_at - interval '6 days' WHERE state = 'dead'");
+  jobs::collect_garbage(scratch.database(), store, {}, {});
+  EXPECT_EQ(text("SELECT count(*) FROM objects WHERE state = 'dead'"), "1");
+  EXPECT_TRUE(read(*reader) == old);
+}
+
 TEST_F(FlattenTest, HistoryAndCopiesKeepWhatTheyShare) {
   const std::string first = noise(200 * kib);
   put("file", first);

@@ -14,7 +14,7 @@ namespace {
 
 class InterruptedUploadTest : public VfsTest {
  protected:
-  InterruptedUploadTest() : local({.directory = directory.path()}) {
+  InterruptedUploadTest() : local({.directory = directory.path()}), failing(local) {
     options.inline_max = 0;
     start();
   }
@@ -27,7 +27,7 @@ class InterruptedUploadTest : public VfsTest {
   void start() {
     tree = nullptr;
     process = nullptr;
-    process = std::make_unique<FileSystem>(scratch.database(), local, options);
+    process = std::make_unique<FileSystem>(scratch.database(), failing, options);
     tree = std::make_unique<Vfs>(*process, identity);
   }
 
@@ -60,12 +60,15 @@ class InterruptedUploadTest : public VfsTest {
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     ::close(output[0]);
+    end_leases();
+  }
+  void end_leases() {
     scratch.execute(
         "UPDATE objects SET lease_until = now() - interval '1 second'"
         " WHERE state = 'staging'");
   }
 
-  static std::string uploaded() { return noise(4'000'000, 7); }
+  static std::string uploaded() { return noise(8'000'000, 7); }
 
   void put_here(const std::string& path, const std::string& content) {
     const auto handle =
@@ -80,6 +83,7 @@ class InterruptedUploadTest : public VfsTest {
 
   tests::TemporaryDirectory directory;
   storage::local::LocalObjectStore local;
+  test_support::FailingObjectStore failing;
   std::unique_ptr<FileSystem> process;
   std::unique_ptr<Vfs> tree;
 };
@@ -87,10 +91,10 @@ class InterruptedUploadTest : public VfsTest {
 TEST_F(InterruptedUploadTest, TheReceivedPrefixBecomesTheFile) {
   upload_and_die("", "file", {"0:350000"});
   EXPECT_EQ(content_of("file"), "");
-  EXPECT_EQ(process->finish_interrupted_uploads(), 1);
+  EXPECT_EQ(process->finish_interrupted_uploads().done, 1);
   EXPECT_EQ(content_of("file"), uploaded().substr(0, 5 * 64 * kib)) << "all full parts";
   EXPECT_TRUE(node("file").incomplete);
-  EXPECT_EQ(process->finish_interrupted_uploads(), 0);
+  EXPECT_EQ(process->finish_interrupted_uploads().done, 0);
 }
 
 TEST_F(InterruptedUploadTest, ItIsResumed) {
@@ -147,7 +151,7 @@ TEST_F(InterruptedUploadTest, WhatIsNotTruncatedIsNotCutToThePrefix) {
 TEST_F(InterruptedUploadTest, ContentThatCameLaterStays) {
   upload_and_die("", "file", {"0:350000"});
   put_here("file", noise(200 * kib));
-  EXPECT_EQ(process->finish_interrupted_uploads(), 1);
+  EXPECT_EQ(process->finish_interrupted_uploads().done, 1);
   EXPECT_TRUE(content_of("file") == noise(200 * kib));
   EXPECT_FALSE(node("file").incomplete);
   EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
@@ -217,12 +221,84 @@ TEST_F(InterruptedUploadTest, TwoUploadsOfOneFileAreNotMixed) {
   EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
 }
 
+/// What one open file wrote is published at once, or the rest would find another content.
+TEST_F(InterruptedUploadTest, OneOfManyObjectsIsKeptAsAWhole) {
+  std::vector<std::string> pieces;
+  for (int i = 0; i < 70; ++i) {
+    pieces.push_back(std::to_string(i * 100'000) + ":100000");
+    pieces.push_back("?" + std::to_string(i * 100'000));
+  }
+  upload_and_die("", "file", pieces);
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "70");
+  EXPECT_EQ(process->finish_interrupted_uploads().done, 70);
+  EXPECT_TRUE(content_of("file") == uploaded().substr(0, 7'000'000));
+}
+
+TEST_F(InterruptedUploadTest, OneAboveTheQuotaHoldsUpNobody) {
+  upload_and_die("", "older", {"0:350000"});
+  upload_and_die("", "younger", {"0:1000000"});
+  text("UPDATE accounts SET quota_bytes = 400000");
+  const auto finished = process->finish_interrupted_uploads();
+  EXPECT_EQ(finished.done, 1);
+  EXPECT_EQ(finished.failed, 1);
+  EXPECT_TRUE(content_of("older") == uploaded().substr(0, 5 * 64 * kib));
+  EXPECT_EQ(content_of("younger"), "");
+  EXPECT_EQ(process->finish_interrupted_uploads().failed, 0) << "not at once again";
+  text("UPDATE accounts SET quota_bytes = NULL");
+  end_leases();
+  EXPECT_EQ(process->finish_interrupted_uploads().done, 1);
+  EXPECT_TRUE(content_of("younger") == uploaded().substr(0, 15 * 64 * kib));
+}
+
+TEST_F(InterruptedUploadTest, OneThatCannotBeFinishedIsGivenUpInTheEnd) {
+  upload_and_die("", "file", {"0:350000"});
+  text("UPDATE accounts SET quota_bytes = 1");
+  int tries = 0;
+  while (text("SELECT count(*) FROM uploads") == "1" && tries < 100) {
+    end_leases();
+    EXPECT_EQ(process->finish_interrupted_uploads().failed, 1);
+    ++tries;
+  }
+  EXPECT_GT(tries, 20);
+  EXPECT_LT(tries, 100);
+  EXPECT_EQ(text("SELECT count(*) FROM objects WHERE state = 'staging' AND upload <> ''"), "0");
+  EXPECT_EQ(text("SELECT dead_at = 'epoch' FROM objects WHERE state = 'dead'"), "t")
+      << "for the collector";
+  EXPECT_EQ(content_of("file"), "");
+}
+
+TEST_F(InterruptedUploadTest, WhatTheStoreRefusesHoldsUpNobody) {
+  upload_and_die("", "older", {"0:350000"});
+  upload_and_die("", "younger", {"0:350000"});
+  failing.add({.operation = test_support::Operation::list_parts,
+               .fault = test_support::Fault::refuse,
+               .code = storage::ErrorCode::access_denied});
+  const auto finished = process->finish_interrupted_uploads();
+  EXPECT_EQ(finished.done, 1);
+  EXPECT_EQ(finished.failed, 1);
+  EXPECT_TRUE(content_of("older") == uploaded().substr(0, 5 * 64 * kib));
+}
+
+TEST_F(InterruptedUploadTest, WhileTheStoreIsAwayNothingIsGivenUp) {
+  upload_and_die("", "file", {"0:350000"});
+  failing.add({.operation = test_support::Operation::list_parts,
+               .fault = test_support::Fault::refuse,
+               .times = 50});
+  for (int i = 0; i < 50; ++i) {
+    end_leases();
+    EXPECT_EQ(process->finish_interrupted_uploads().failed, 1);
+  }
+  end_leases();
+  EXPECT_EQ(process->finish_interrupted_uploads().done, 1);
+  EXPECT_TRUE(content_of("file") == uploaded().substr(0, 5 * 64 * kib));
+}
+
 TEST_F(InterruptedUploadTest, MayBeSetToDiscard) {
   put_here("file", noise(200 * kib));
   upload_and_die("t", "file", {"0:350000"});
   options.interrupted_uploads = FileSystem::InterruptedUploads::discard;
   start();
-  EXPECT_EQ(process->finish_interrupted_uploads(), 1);
+  EXPECT_EQ(process->finish_interrupted_uploads().done, 1);
   EXPECT_EQ(content_of("file"), noise(200 * kib));
   EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
 }
@@ -250,7 +326,7 @@ TEST_F(InterruptedUploadTest, OnesOwnRunningUploadIsLeftAlone) {
   scratch.execute(
       "UPDATE objects SET lease_until = now() - interval '1 second'"
       " WHERE state = 'staging'");
-  EXPECT_EQ(process->finish_interrupted_uploads(), 0);
+  EXPECT_EQ(process->finish_interrupted_uploads().done, 0);
   handle->close().get();
   handle = nullptr;
   EXPECT_EQ(content_of("file"), noise(300 * kib) + noise(300 * kib, 2));

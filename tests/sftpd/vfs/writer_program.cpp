@@ -1,8 +1,8 @@
 // A process that uploads a file and is killed for it: writes what it is told, says so, and waits.
 //   vfs_writer DATABASE STORE ACCOUNT USER FLAGS PATH [OFFSET:LENGTH | !OFFSET:LENGTH | =SIZE |
-//   ?]...
+//   ?OFFSET]...
 // FLAGS: t truncate, a append. The bytes are those that noise() gives the whole file; with ! they
-// are others. = changes the size, ? reads the first byte.
+// are others. = changes the size, ? reads a byte, without an offset the first.
 
 #include <unistd.h>
 
@@ -62,14 +62,15 @@ int main(int count, char** arguments) {
                                      .create = true,
                                      .truncate = flags.find('t') != flags.npos},
                                     {});
-  const std::string content = noise(4'000'000, 7);
-  const std::string other = noise(4'000'000, 8);
+  const std::string content = noise(8'000'000, 7);
+  const std::string other = noise(8'000'000, 8);
   for (int i = 7; i < count; ++i) {
     const std::string what = arguments[i];
     if (what[0] == '=') {
       handle->set_attributes({.size = std::stoul(what.substr(1))}).get();
-    } else if (what == "?") {
-      vfs.open_file(arguments[6], {.read = true}, {})->read(0, 1).get();
+    } else if (what[0] == '?') {
+      const std::size_t offset = what.size() > 1 ? std::stoul(what.substr(1)) : 0;
+      vfs.open_file(arguments[6], {.read = true}, {})->read(offset, 1).get();
     } else if (what[0] == '!') {
       write_range(*handle, other, what.substr(1));
     } else {
