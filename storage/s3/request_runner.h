@@ -49,12 +49,12 @@ class RequestRunner {
   struct Call;
   using CallPtr = std::shared_ptr<Call>;
 
-  std::chrono::system_clock::time_point store_now() const;
+  static std::chrono::system_clock::time_point store_now(std::int64_t clock_offset_seconds);
   std::string region() const;
-  Endpoint endpoint() const;
+  Endpoint endpoint_in(const std::string& region) const;
 
   void attempt(const CallPtr& call);
-  http::Request signed_request(const Request& request) const;
+  http::Request signed_request(const Call& call) const;
   void on_response(const CallPtr& call, http::Response response);
   Outcome judge_response(Call& call) const;
   bool correct_and_repeat(Call& call);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <future>
 #include <mutex>
 
@@ -266,6 +267,59 @@ TEST(S3ObjectStore, TheBucketsRegionIsLearnt) {
     EXPECT_THAT(requests[1].header("authorization"), HasSubstr("/eu-west-3/s3/"));
     EXPECT_THAT(requests[2].header("authorization"), HasSubstr("/eu-west-3/s3/"));
   }
+}
+
+// All requests are on the wire before the first is answered: each learns from its own answer, also
+// when another one's came first.
+class Rendezvous {
+ public:
+  explicit Rendezvous(int count) : left_(count) {}
+  void arrive_and_wait() {
+    std::unique_lock lock(mutex_);
+    if (--left_ <= 0) all_here_.notify_all();
+    all_here_.wait_for(lock, 10s, [this] { return left_ <= 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable all_here_;
+  int left_;
+};
+
+TEST(S3ObjectStore, ParallelRequestsAllLearnTheRegion) {
+  constexpr int parallel = 8;
+  Rendezvous all_sent(parallel);
+  ScriptedServer server([&](const ReceivedRequest& request) {
+    if (request.header("authorization").find("/eu-west-3/s3/") != std::string::npos) {
+      return answer(206, etag_header + "Content-Range: bytes 0-0/1\r\n", "x");
+    }
+    all_sent.arrive_and_wait();
+    return answer(301, "x-amz-bucket-region: eu-west-3\r\n", error_xml("PermanentRedirect"));
+  });
+  s3::S3ObjectStore store(quick_options(server));
+  std::vector<Future<Payload>> reads;
+  for (int i = 0; i < parallel; ++i) reads.push_back(store.get(key, {0, 1}));
+  for (auto& read : reads) EXPECT_EQ(read.get().text(), "x");
+  EXPECT_EQ(server.requests().size(), 2U * parallel);
+}
+
+TEST(S3ObjectStore, ParallelHeadsAllLearnTheClock) {
+  constexpr int parallel = 8;
+  const auto theirs = std::chrono::system_clock::now() + 2h;
+  Rendezvous all_sent(parallel);
+  ScriptedServer server([&](const ReceivedRequest& request) {
+    if (request.header("x-amz-date").substr(9, 2) == http_date(theirs).substr(17, 2)) {
+      return answer(200, etag_header + "x-amz-meta-oid: 1\r\n", "");
+    }
+    all_sent.arrive_and_wait();
+    return ScriptedAnswer{.bytes =
+                              "HTTP/1.1 403 Forbidden\r\nDate: " + http_date(theirs) + "\r\n\r\n"};
+  });
+  s3::S3ObjectStore store(quick_options(server));
+  std::vector<Future<std::optional<ObjectInfo>>> heads;
+  for (int i = 0; i < parallel; ++i) heads.push_back(store.head(key));
+  for (auto& head : heads) EXPECT_TRUE(head.get());
+  EXPECT_EQ(server.requests().size(), 2U * parallel);
 }
 
 TEST(S3ObjectStore, ARegionNamedAgainIsFinal) {
