@@ -79,6 +79,13 @@ void RequestRunner::send(Request request, Done done) {
   attempt(call);
 }
 
+void RequestRunner::stop(std::chrono::milliseconds grace) {
+  engine_.run_after(grace, [this] {
+    closing_ = true;
+    engine_.cancel_all();
+  });
+}
+
 void RequestRunner::attempt(const CallPtr& call) {
   ++call->answer.attempts;
   call->region = region();
@@ -88,7 +95,8 @@ void RequestRunner::attempt(const CallPtr& call) {
       [this, call](http::Response response) { on_response(call, std::move(response)); });
   if (accepted) return;
   call->answer.response = {.failure = http::Failure::other,
-                           .failure_text = "too many requests are waiting already"};
+                           .failure_text = closing_ ? "the store was told to stop"
+                                                    : "too many requests are waiting already"};
   call->answer.gave_up = true;
   finish(call);
 }

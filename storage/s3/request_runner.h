@@ -39,6 +39,10 @@ class RequestRunner {
   /// it must neither wait nor throw.
   void send(Request request, Done done);
 
+  /// For `grace` all goes on; then what is under way, waits for another attempt or comes later is
+  /// given up. Does not wait.
+  void stop(std::chrono::milliseconds grace);
+
   http::MultiEngine::Load load() const { return engine_.load(); }
 
   /// A URL for GET of `key` below `endpoint`, good for `lifetime`.
