@@ -204,8 +204,9 @@ void RequestRunner::retry_or_give_up(const CallPtr& call) {
   Answer& answer = call->answer;
   const auto elapsed =
       std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - call->started);
-  const auto delay = retry_policy_.delay(answer.attempts, elapsed,
-                                         retry_after(answer.response, SystemClock::now()));
+  const auto wished = retry_after(answer.response, answer.error.code, SystemClock::now());
+  const auto delay = retry_policy_.delay(answer.attempts, elapsed, wished,
+                                         cause_of(answer.response, answer.error.code));
   if (!delay || closing_) {
     answer.gave_up = true;
     finish(call);
