@@ -28,6 +28,8 @@ namespace {
 // All of stopping takes 5 seconds at most. What connections left behind gets a part of it; uploads
 // that do not make it are finished at the next start from the parts that the store has.
 constexpr std::chrono::milliseconds drain_max{2000};
+// Then nobody waits for the store any more: what is left of the 5 seconds is for the rest.
+constexpr std::chrono::milliseconds store_grace{2500};
 constexpr std::chrono::milliseconds stop_max{4500};
 
 sftp::Options sftp_options(const ssh::SessionInfo& session, sftp::RequestCounts& counts) {
@@ -138,6 +140,7 @@ void Service::stop() {
   parts_->scheduler.request_stop();
   parts_->long_jobs.request_stop();
   parts_->rates.request_stop();
+  parts_->files.stop_waiting_for_store(store_grace);
   parts_->server.stop();
   parts_->files.drain(drain_max);
   parts_.reset();

@@ -99,6 +99,11 @@ class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
 
+  /// The program ends: for `grace` all goes on as usual; then what is under way, what waits for the
+  /// store to come back and what is asked later fails as unavailable. Returns at once. Nothing
+  /// where answers wait for nobody outside of this machine.
+  virtual void stop(std::chrono::milliseconds /*grace*/) {}
+
   virtual const Limits& limits() const = 0;
 
   /// Nothing where the store takes whatever comes.

@@ -51,6 +51,7 @@ class StoreCheck {
       : store_(store),
         whole_(random_object_key(prefix)),
         composed_(random_object_key(prefix)),
+        unfinished_(random_object_key(prefix)),
         part_size_(std::max(store.limits().part_size_min, part_size_wanted)) {}
 
   std::vector<CheckStep> run() {
@@ -63,18 +64,34 @@ class StoreCheck {
     if (step("upload in parts", [this] { upload(); })) {
       step("read across the parts", [this] { read_composed(); });
     }
+    if (step("begin another upload", [this] { begin(); })) {
+      step(
+          "list unfinished uploads", [this] { list_uploads(); },
+          "s3:ListBucketMultipartUploads, to remove what a crash left");
+      step(
+          "list the parts of one", [this] { list_parts(); },
+          "s3:ListMultipartUploadParts, to finish uploads after a crash");
+      step(
+          "abort it", [this] { abort(); }, "s3:AbortMultipartUpload, to free what was given up");
+    }
     step("delete what was stored", [this] { remove(); });
     return std::move(steps_);
   }
 
  private:
-  bool step(const std::string& name, const std::function<void()>& action) {
+  /// `right`: what an administrator has to allow where access is denied.
+  bool step(const std::string& name, const std::function<void()>& action,
+            const std::string& right = "") {
     CheckStep result{.name = name, .ok = false, .message = {}};
     try {
       action();
       result.ok = true;
     } catch (const Error& error) {
-      result.message = explanation(error.code()) + " (" + error.what() + ")";
+      result.message = explanation(error.code());
+      if (error.code() == ErrorCode::access_denied && !right.empty()) {
+        result.message += "; Shoebox needs " + right;
+      }
+      result.message += std::string(" (") + error.what() + ")";
     } catch (const std::exception& error) {
       result.message = error.what();
     }
@@ -150,6 +167,24 @@ class StoreCheck {
     expect(seam.text() == expected, "the parts are not where they belong");
   }
 
+  void begin() {
+    upload_ = store_.create_upload(unfinished_, options(unfinished_)).get();
+    store_.upload_part(unfinished_, upload_, {1, 0}, Payload::copy_of(small_text)).get();
+  }
+
+  void list_uploads() {
+    const auto found = store_.list_uploads(unfinished_).get();
+    expect(found == std::vector{upload_}, "an upload that is under way is not in the list");
+  }
+
+  void list_parts() {
+    const auto found = store_.list_parts(unfinished_, upload_).get();
+    expect(found.size() == 1 && found[0].number == 1 && found[0].size_bytes == small_text.size(),
+           "a part that was sent is not in the list");
+  }
+
+  void abort() { store_.abort_upload(unfinished_, upload_).get(); }
+
   void remove() {
     store_.remove(whole_).get();
     store_.remove(composed_).get();
@@ -159,7 +194,9 @@ class StoreCheck {
   ObjectStore& store_;
   const ObjectKey whole_;
   const ObjectKey composed_;
+  const ObjectKey unfinished_;
   const std::uint64_t part_size_;
+  UploadId upload_;  ///< of unfinished_
   std::vector<CheckStep> steps_;
 };
 

@@ -15,9 +15,9 @@ struct CheckStep {
 };
 
 /// Tries on `store` what Shoebox needs: put, look, read, read a range, list, multipart with a
-/// copied part (where the store copies), delete. Uses keys below `prefix` and removes them. Blocks
-/// until done, at most as long as the store's retries take for each step; does not throw. A step
-/// that depends on one that failed is left out.
+/// copied part (where the store copies), finding and aborting an unfinished upload, delete. Uses
+/// keys below `prefix` and removes them. Blocks until done, at most as long as the store's retries
+/// take for each step; does not throw. A step that depends on one that failed is left out.
 std::vector<CheckStep> check_store(ObjectStore& store, const std::string& prefix);
 
 }  // namespace storage

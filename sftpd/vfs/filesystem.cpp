@@ -58,6 +58,11 @@ FileSystem::~FileSystem() {
 
 std::uint64_t FileSystem::disk_cache_used() const { return disk_cache_ ? disk_cache_->used() : 0; }
 
+void FileSystem::stop_waiting_for_store(std::chrono::milliseconds grace) {
+  objects_->keep_discarded();
+  store_.stop(grace);
+}
+
 void FileSystem::drain(std::chrono::milliseconds limit) { open_files_->wait_until_none(limit); }
 
 }  // namespace sftpd::vfs

@@ -84,6 +84,10 @@ class FileSystem {
   /// Held by the one who uses memory beyond the pool, so that rewriting gets on when it is empty.
   std::mutex& beyond_the_pool() { return beyond_the_pool_; }
 
+  /// The program ends: for `grace` the store is waited for as usual, then what needs it fails; what
+  /// it has of uploads is kept for the next start. Returns at once.
+  void stop_waiting_for_store(std::chrono::milliseconds grace);
+
   /// Waits until everything that lost connections left behind is committed, at most `limit`.
   void drain(std::chrono::milliseconds limit);
 

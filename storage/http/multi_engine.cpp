@@ -9,9 +9,11 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "storage/http/easy_transfer.h"
@@ -72,7 +74,7 @@ class MultiEngine::Loop {
     const bool own_thread = on_own_thread();
     {
       std::lock_guard lock(mutex_);
-      if (!own_thread && queue_.size() >= options_.queue_max) return false;
+      if (cancelled_ || (!own_thread && queue_.size() >= options_.queue_max)) return false;
       queue_.push({std::move(request), std::move(done)});
     }
     if (!own_thread) curl_multi_wakeup(multi_.get());
@@ -92,6 +94,14 @@ class MultiEngine::Loop {
     if (!on_own_thread()) curl_multi_wakeup(multi_.get());
   }
 
+  void cancel_all() {
+    {
+      std::lock_guard lock(mutex_);
+      cancelled_ = true;
+    }
+    if (!on_own_thread()) curl_multi_wakeup(multi_.get());
+  }
+
  private:
   bool on_own_thread() const { return std::this_thread::get_id() == thread_id_.load(); }
 
@@ -100,6 +110,7 @@ class MultiEngine::Loop {
     block_signals();
     while (!finished()) {
       run_due_timers();
+      if (is_cancelled()) end_requests();
       start_waiting();
       int running = 0;
       curl_multi_perform(multi_.get(), &running);
@@ -117,7 +128,8 @@ class MultiEngine::Loop {
     std::vector<std::function<void()>> due;
     {
       std::lock_guard lock(mutex_);
-      const auto end = stopping_ ? timers_.end() : timers_.upper_bound(SteadyClock::now());
+      const bool all = stopping_ || cancelled_;
+      const auto end = all ? timers_.end() : timers_.upper_bound(SteadyClock::now());
       for (auto timer = timers_.begin(); timer != end; ++timer) {
         due.push_back(std::move(timer->second));
       }
@@ -126,16 +138,35 @@ class MultiEngine::Loop {
     for (const auto& action : due) action();
   }
 
-  void start_waiting() {
-    while (true) {
-      Waiting next;
-      {
-        std::lock_guard lock(mutex_);
-        if (!queue_.ready()) return;
-        next = queue_.pop();
-      }
-      start(std::move(next));
+  bool is_cancelled() const {
+    std::lock_guard lock(mutex_);
+    return cancelled_;
+  }
+
+  /// Those that have a connection first: then the queue lets all others out.
+  void end_requests() {
+    const auto end = [this](const Done& done, bool bulky) {
+      end_in_queue(bulky);
+      done({.failure = Failure::other, .failure_text = "cancelled"});
+    };
+    for (auto& [easy, transfer] : std::exchange(active_, {})) {
+      curl_multi_remove_handle(multi_.get(), easy);
+      const Done done = transfer->take_done();
+      const bool bulky = transfer->is_bulky();
+      transfer.reset();
+      end(done, bulky);
     }
+    while (auto next = next_waiting()) end(next->done, next->request.bulky);
+  }
+
+  std::optional<Waiting> next_waiting() {
+    std::lock_guard lock(mutex_);
+    if (!queue_.ready()) return {};
+    return queue_.pop();
+  }
+
+  void start_waiting() {
+    while (auto next = next_waiting()) start(std::move(*next));
   }
 
   void start(Waiting next) {
@@ -201,9 +232,9 @@ class MultiEngine::Loop {
   int poll_timeout_ms() {
     std::lock_guard lock(mutex_);
     if (stopping_ && queue_.empty() && timers_.empty() && active_.empty()) return 0;
-    if (queue_.ready()) return 0;
+    if (queue_.ready() || (cancelled_ && !active_.empty())) return 0;
     if (timers_.empty()) return static_cast<int>(idle_wait.count());
-    if (stopping_) return 0;
+    if (stopping_ || cancelled_) return 0;
     const auto wait =
         std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - SteadyClock::now());
     return static_cast<int>(std::clamp(wait, std::chrono::milliseconds{0}, idle_wait).count());
@@ -218,6 +249,7 @@ class MultiEngine::Loop {
   RequestQueue queue_;
   std::multimap<SteadyClock::time_point, std::function<void()>> timers_;
   bool stopping_ = false;
+  bool cancelled_ = false;
 
   std::atomic<std::thread::id> thread_id_{};
   std::thread thread_;
@@ -235,5 +267,7 @@ MultiEngine::Load MultiEngine::load() const { return loop_->load(); }
 void MultiEngine::run_after(std::chrono::milliseconds delay, std::function<void()> action) {
   loop_->run_after(delay, std::move(action));
 }
+
+void MultiEngine::cancel_all() { loop_->cancel_all(); }
 
 }  // namespace storage::http

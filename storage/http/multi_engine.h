@@ -47,6 +47,7 @@ class MultiEngine {
 
   /// Takes a request. False where the queue is full: `done` will not be called then. Never waits.
   /// From a callback the queue's bound does not count, so that what was begun can be finished.
+  /// False after cancel_all(), too.
   [[nodiscard]] bool submit(Request request, Done done);
 
   /// Requests that wait for their turn, and those on a connection.
@@ -58,6 +59,10 @@ class MultiEngine {
 
   /// Calls `action` on the engine's thread after `delay`.
   void run_after(std::chrono::milliseconds delay, std::function<void()> action);
+
+  /// Ends all that waits or is under way, soon: with Failure::other. Timers fire at once, later
+  /// ones too. For good.
+  void cancel_all();
 
  private:
   class Loop;

@@ -19,6 +19,7 @@ class S3ObjectStore::Calls {
   const Options& options() const { return options_; }
   const RequestRunner& runner() const { return runner_; }
   const Endpoint& public_endpoint() const { return public_endpoint_; }
+  void stop(std::chrono::milliseconds grace) { runner_.stop(grace); }
 
   Future<ObjectInfo> put(const ObjectKey& key, Payload body, PutOptions put);
   Future<Payload> get(const ObjectKey& key, ByteRange range);

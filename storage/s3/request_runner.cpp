@@ -40,6 +40,9 @@ struct RequestRunner::Call {
   Answer answer{};
   SteadyClock::time_point started = SteadyClock::now();
   std::uint64_t bytes_received = 0;
+  // What the attempt under way was signed with. Other calls may have learnt better meanwhile.
+  std::string region{};
+  std::int64_t clock_offset_seconds = 0;
   // Each correction is tried once: if it does not help, it was not the cause.
   bool clock_corrected = false;
   bool region_corrected = false;
@@ -55,8 +58,8 @@ RequestRunner::RequestRunner(Options options)
 
 RequestRunner::~RequestRunner() { closing_ = true; }
 
-SystemClock::time_point RequestRunner::store_now() const {
-  return SystemClock::now() + std::chrono::seconds(clock_offset_seconds_.load());
+SystemClock::time_point RequestRunner::store_now(std::int64_t clock_offset_seconds) {
+  return SystemClock::now() + std::chrono::seconds(clock_offset_seconds);
 }
 
 std::string RequestRunner::region() const {
@@ -64,9 +67,8 @@ std::string RequestRunner::region() const {
   return region_;
 }
 
-Endpoint RequestRunner::endpoint() const {
-  const std::string current = region();
-  return current == options_.region ? options_.endpoint : options_.endpoint.in_region(current);
+Endpoint RequestRunner::endpoint_in(const std::string& region) const {
+  return region == options_.region ? options_.endpoint : options_.endpoint.in_region(region);
 }
 
 void RequestRunner::send(Request request, Done done) {
@@ -77,20 +79,31 @@ void RequestRunner::send(Request request, Done done) {
   attempt(call);
 }
 
+void RequestRunner::stop(std::chrono::milliseconds grace) {
+  engine_.run_after(grace, [this] {
+    closing_ = true;
+    engine_.cancel_all();
+  });
+}
+
 void RequestRunner::attempt(const CallPtr& call) {
   ++call->answer.attempts;
+  call->region = region();
+  call->clock_offset_seconds = clock_offset_seconds_;
   const bool accepted = engine_.submit(
-      signed_request(call->request),
+      signed_request(*call),
       [this, call](http::Response response) { on_response(call, std::move(response)); });
   if (accepted) return;
   call->answer.response = {.failure = http::Failure::other,
-                           .failure_text = "too many requests are waiting already"};
+                           .failure_text = closing_ ? "the store was told to stop"
+                                                    : "too many requests are waiting already"};
   call->answer.gave_up = true;
   finish(call);
 }
 
-http::Request RequestRunner::signed_request(const Request& request) const {
-  const Endpoint where = endpoint();
+http::Request RequestRunner::signed_request(const Call& call) const {
+  const Request& request = call.request;
+  const Endpoint where = endpoint_in(call.region);
   Address address = address_of(where, options_.bucket, options_.path_style, request.key);
   Signable signable{.method = request.method,
                     .path = std::move(address.path),
@@ -99,7 +112,7 @@ http::Request RequestRunner::signed_request(const Request& request) const {
                     .payload_hash = request.payload_hash};
   signable.headers.emplace_back("host", address.host);
   signable.headers.emplace_back("x-amz-content-sha256", request.payload_hash);
-  signer_.sign(signable, store_now(), region());
+  signer_.sign(signable, store_now(call.clock_offset_seconds), call.region);
   std::string url =
       (where.tls ? "https://" : "http://") + address.host + uri_encode_path(signable.path);
   if (!signable.query.empty()) url += "?" + canonical_query(signable.query);
@@ -165,7 +178,7 @@ bool RequestRunner::correct_clock(Call& call) {
   if (!theirs) return false;
   const auto offset =
       std::chrono::duration_cast<std::chrono::seconds>(*theirs - SystemClock::now());
-  const std::int64_t change = offset.count() - clock_offset_seconds_.load();
+  const std::int64_t change = offset.count() - call.clock_offset_seconds;
   if (!named && std::abs(change) < suspicious_skew_seconds) return false;
   clock_offset_seconds_ = offset.count();
   call.clock_corrected = true;
@@ -178,7 +191,7 @@ bool RequestRunner::correct_region(Call& call) {
   if (call.region_corrected || (status != 301 && status != 307 && status != 400)) return false;
   const auto named = http::find_header(response.headers, "x-amz-bucket-region");
   const std::string wanted = named ? std::string(*named) : call.answer.error.region;
-  if (wanted.empty() || wanted == region()) return false;
+  if (wanted.empty() || wanted == call.region) return false;
   {
     std::lock_guard lock(mutex_);
     region_ = wanted;
@@ -191,8 +204,9 @@ void RequestRunner::retry_or_give_up(const CallPtr& call) {
   Answer& answer = call->answer;
   const auto elapsed =
       std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - call->started);
-  const auto delay = retry_policy_.delay(answer.attempts, elapsed,
-                                         retry_after(answer.response, SystemClock::now()));
+  const auto wished = retry_after(answer.response, answer.error.code, SystemClock::now());
+  const auto delay = retry_policy_.delay(answer.attempts, elapsed, wished,
+                                         cause_of(answer.response, answer.error.code));
   if (!delay || closing_) {
     answer.gave_up = true;
     finish(call);
@@ -251,7 +265,8 @@ std::string RequestRunner::presign_get(const Endpoint& endpoint, const std::stri
                     .headers = {{"host", address.host}},
                     .payload_hash = {}};
   return (endpoint.tls ? "https://" : "http://") + address.host + uri_encode_path(address.path) +
-         "?" + signer_.presign(std::move(signable), store_now(), region(), lifetime);
+         "?" +
+         signer_.presign(std::move(signable), store_now(clock_offset_seconds_), region(), lifetime);
 }
 
 }  // namespace storage::s3

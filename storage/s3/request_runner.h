@@ -39,6 +39,10 @@ class RequestRunner {
   /// it must neither wait nor throw.
   void send(Request request, Done done);
 
+  /// For `grace` all goes on; then what is under way, waits for another attempt or comes later is
+  /// given up. Does not wait.
+  void stop(std::chrono::milliseconds grace);
+
   http::MultiEngine::Load load() const { return engine_.load(); }
 
   /// A URL for GET of `key` below `endpoint`, good for `lifetime`.
@@ -49,12 +53,12 @@ class RequestRunner {
   struct Call;
   using CallPtr = std::shared_ptr<Call>;
 
-  std::chrono::system_clock::time_point store_now() const;
+  static std::chrono::system_clock::time_point store_now(std::int64_t clock_offset_seconds);
   std::string region() const;
-  Endpoint endpoint() const;
+  Endpoint endpoint_in(const std::string& region) const;
 
   void attempt(const CallPtr& call);
-  http::Request signed_request(const Request& request) const;
+  http::Request signed_request(const Call& call) const;
   void on_response(const CallPtr& call, http::Response response);
   Outcome judge_response(Call& call) const;
   bool correct_and_repeat(Call& call);

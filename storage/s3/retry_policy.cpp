@@ -31,6 +31,13 @@ constexpr std::array<std::string_view, 14> transient_codes = {
     "ServiceUnavailable",
 };
 
+// Those of them that say the store has too much to do; the last two are MinIO's.
+constexpr std::array<std::string_view, 10> overload_codes = {
+    "SlowDown",        "Throttling",       "ThrottlingException",  "ThrottledException",
+    "TooManyRequests", "RequestThrottled", "RequestLimitExceeded", "BandwidthLimitExceeded",
+    "SlowDownRead",    "SlowDownWrite",
+};
+
 double draw_from_thread() {
   thread_local std::minstd_rand engine{std::random_device{}()};
   return std::uniform_real_distribution<double>(0, 1)(engine);
@@ -56,9 +63,16 @@ Outcome judge(const http::Response& response, std::string_view error_code) {
   return Outcome::fail;
 }
 
-std::optional<milliseconds> retry_after(const http::Response& response,
+Cause cause_of(const http::Response& response, std::string_view error_code) {
+  const bool named =
+      std::find(overload_codes.begin(), overload_codes.end(), error_code) != overload_codes.end();
+  return named || response.status == 429 ? Cause::overload : Cause::accident;
+}
+
+std::optional<milliseconds> retry_after(const http::Response& response, std::string_view error_code,
                                         std::chrono::system_clock::time_point now) {
   constexpr milliseconds longest = std::chrono::hours(1);
+  if (error_code == "XMinioServerNotInitialized") return std::nullopt;
   const auto text = http::find_header(response.headers, "retry-after");
   if (!text) return std::nullopt;
   unsigned seconds = 0;
@@ -78,19 +92,22 @@ RetryPolicy::RetryPolicy(Options options, std::function<double()> random)
 RetryPolicy::RetryPolicy(Options options) : RetryPolicy(options, draw_from_thread) {}
 
 std::optional<milliseconds> RetryPolicy::delay(int attempts, milliseconds elapsed,
-                                               std::optional<milliseconds> wished) const {
+                                               std::optional<milliseconds> wished,
+                                               Cause cause) const {
   if (attempts >= options_.attempts_max) return std::nullopt;
-  const double ceiling =
-      std::min(static_cast<double>(options_.delay_max.count()),
-               static_cast<double>(options_.delay_first.count()) * std::exp2(attempts - 1));
-  const milliseconds jittered{static_cast<long>(ceiling * random_())};
-  // A wish is advice: MinIO, starting, asks for a minute and is ready in a second.
-  const milliseconds wish = std::min(wished.value_or(milliseconds(0)), options_.delay_max);
-  const milliseconds wait = std::max(jittered, wish);
+  const milliseconds first =
+      cause == Cause::overload ? options_.overload_delay_first : options_.delay_first;
+  const double ceiling = std::min(static_cast<double>(options_.delay_max.count()),
+                                  static_cast<double>(first.count()) * std::exp2(attempts - 1));
+  const double drawn = random_();
+  const milliseconds backoff{static_cast<long>(ceiling * drawn)};
+  const milliseconds left = options_.total_max - elapsed;
   // A first attempt that took all the time (a long Complete) still deserves a second look.
-  if (attempts > 1 && elapsed + wait > options_.total_max) return std::nullopt;
-  if (wait > options_.total_max) return std::nullopt;
-  return wait;
+  if (backoff > options_.total_max || (attempts > 1 && backoff > left)) return std::nullopt;
+  if (!wished) return backoff;
+  const milliseconds wish = std::min(*wished, options_.wish_max);
+  const double spread = std::max(ceiling, static_cast<double>(wish.count()) / 4);
+  return std::max(backoff, std::min(wish + milliseconds(static_cast<long>(spread * drawn)), left));
 }
 
 }  // namespace storage::s3

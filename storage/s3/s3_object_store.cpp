@@ -43,6 +43,8 @@ S3ObjectStore::S3ObjectStore(Options options)
     : calls_(std::make_unique<Calls>(checked(std::move(options)))) {}
 S3ObjectStore::~S3ObjectStore() = default;
 
+void S3ObjectStore::stop(std::chrono::milliseconds grace) { calls_->stop(grace); }
+
 const Limits& S3ObjectStore::limits() const { return calls_->options().limits; }
 
 S3ObjectStore::Load S3ObjectStore::load() const {

@@ -69,6 +69,7 @@ class S3ObjectStore final : public ObjectStore {
   };
   Load load() const;
 
+  void stop(std::chrono::milliseconds grace) override;
   const Limits& limits() const override;
   Future<ObjectInfo> put(const ObjectKey& key, Payload body, PutOptions options) override;
   Future<Payload> get(const ObjectKey& key, ByteRange range) override;

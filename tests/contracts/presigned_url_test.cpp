@@ -5,6 +5,7 @@
 #include "storage/http/multi_engine.h"
 #include "storage/s3/s3_object_store.h"
 #include "tests/contracts/s3_servers.h"
+#include "tests/contracts/session_token.h"
 
 namespace {
 
@@ -41,6 +42,22 @@ TEST_P(PresignedUrl, GivesTheObjectUnderTheNameAsked) {
 TEST_P(PresignedUrl, AChangedUrlIsRefused) {
   const std::string url = store_.presign_get(key_, std::chrono::seconds(60), {});
   EXPECT_EQ(fetch(url + "&response-content-type=text%2Fhtml").status, 403);
+}
+
+TEST(PresignedUrlVariants, VirtualHostAndSessionTokenAreSignedToo) {
+  auto options = contracts::minio().store_options();
+  options.endpoint = "http://localhost:" + std::to_string(contracts::minio().port());
+  options.path_style = false;
+  options.credentials = contracts::assume_role(contracts::minio());
+  s3::S3ObjectStore store(options);
+  const ObjectKey key{"presigned/variant"};
+  store.put(key, Payload::copy_of("content"), {.user_metadata = {{"oid", "1"}}, .sha256_hex = {}})
+      .get();
+  const std::string url = store.presign_get(key, std::chrono::seconds(60), {});
+  EXPECT_EQ(url.find("http://" + options.bucket + ".localhost:"), 0U) << url;
+  const auto response = fetch(url);
+  EXPECT_EQ(response.status, 200) << response.body_text();
+  EXPECT_EQ(response.body_text(), "content");
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, PresignedUrl,

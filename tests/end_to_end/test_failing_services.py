@@ -113,6 +113,55 @@ def test_without_the_store_names_still_work_and_old_contents_survive(own_server)
     assert_clean(own_server)
 
 
+def stop_in_time(server):
+    """SIGTERM: a clean end, and soon enough for whoever stops services."""
+    begun = time.monotonic()
+    assert server.stop_program() == 0
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.settings(destage_after="1s")
+def test_the_server_stops_in_time_while_the_store_is_away(own_server):
+    transport, raw = connected(own_server)
+    own_server.minio.kill()
+    for number in range(5):
+        raw.put(f"/note{number}", content(50_000, number), piece=25_000)
+    processes.wait_until(lambda: "store retried" in own_server.logs()["shoebox"],
+                         "destaging waits for the store", 60)
+    stop_in_time(own_server)
+    transport.close()
+    own_server.minio.start()
+    own_server.restart()
+    transport, raw = connected(own_server)
+    for number in range(5):
+        assert raw.get(f"/note{number}") == content(50_000, number)
+    transport.close()
+    assert_clean(own_server)
+
+
+@pytest.mark.settings(part_size="5MiB")
+def test_stopping_while_the_store_is_away_keeps_the_parts_it_has(own_server):
+    transport, raw = connected(own_server)
+    whole = content(14_000_000)
+    handle = raw.open("/film.mov", NEW)
+    for offset in range(0, len(whole), 200_000):
+        raw.write(handle, offset, whole[offset:offset + 200_000])
+    processes.wait_until(lambda: {"part.1", "part.2"} <= {
+        part.name for part in own_server.minio.parts_of_uploads()}, "two parts are there")
+    own_server.minio.kill()
+    stop_in_time(own_server)
+    transport.close()
+    own_server.query("UPDATE objects SET lease_until = now() - interval '1 second'"
+                     " WHERE state = 'staging'")
+    own_server.minio.start()
+    own_server.restart()
+    transport, raw = connected(own_server)
+    processes.wait_until(lambda: raw.stat("/film.mov").size > 0, "the upload is finished", 60)
+    assert raw.get("/film.mov") == whole[:2 * 5 * 2**20]
+    transport.close()
+    assert_clean(own_server)
+
+
 def test_the_database_restarts_during_an_upload(own_server, tmp_path):
     transport, raw = connected(own_server)
     source = write_file(tmp_path / "film.mov", content(60_000_000))

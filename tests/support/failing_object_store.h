@@ -78,6 +78,7 @@ class FailingObjectStore final : public storage::ObjectStore {
   int calls(Operation operation) const;
 
   const storage::Limits& limits() const override { return inner_.limits(); }
+  void stop(std::chrono::milliseconds grace) override { inner_.stop(grace); }
   std::optional<storage::StoreSpace> space() const override { return inner_.space(); }
   storage::Future<storage::ObjectInfo> put(const storage::ObjectKey& key, storage::Payload body,
                                            storage::PutOptions options) override;

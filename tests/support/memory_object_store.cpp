@@ -63,7 +63,10 @@ const MemoryObjectStore::Object& MemoryObjectStore::find_object(const ObjectKey&
 }
 
 ObjectInfo MemoryObjectStore::store(const ObjectKey& key, Payload body, const PutOptions& options) {
-  Object object{.body = std::move(body), .info = {}, .modified = std::chrono::system_clock::now()};
+  Object object{.body = std::move(body),
+                .info = {},
+                .content_type = options.content_type,
+                .modified = std::chrono::system_clock::now()};
   object.info = {.size_bytes = object.body.size(),
                  .etag = next_etag(),
                  .user_metadata = options.user_metadata};
@@ -269,6 +272,11 @@ std::vector<ObjectKey> MemoryObjectStore::keys() const {
   std::vector<ObjectKey> keys;
   for (const auto& [key, object] : objects_) keys.push_back(key);
   return keys;
+}
+
+std::string MemoryObjectStore::content_type(const ObjectKey& key) const {
+  std::lock_guard lock(mutex_);
+  return find_object(key).content_type;
 }
 
 }  // namespace test_support

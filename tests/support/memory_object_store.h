@@ -52,11 +52,13 @@ class MemoryObjectStore final : public storage::ObjectStore {
   std::size_t object_count() const;
   std::size_t upload_count() const;
   std::vector<storage::ObjectKey> keys() const;
+  std::string content_type(const storage::ObjectKey& key) const;
 
  private:
   struct Object {
     storage::Payload body;
     storage::ObjectInfo info;
+    std::string content_type;
     std::chrono::system_clock::time_point modified;
   };
   struct Part {

@@ -7,11 +7,9 @@ std::vector<std::string> MinioProcess::arguments() const {
 }
 
 std::map<std::string, std::string> MinioProcess::environment() const {
-  return {{"MINIO_ROOT_USER", key_id()},
-          {"MINIO_ROOT_PASSWORD", secret()},
-          {"MINIO_BROWSER", "off"},
-          {"MINIO_UPDATE", "off"},
-          {"MINIO_CALLHOME_ENABLE", "off"}};
+  return {{"MINIO_ROOT_USER", key_id()}, {"MINIO_ROOT_PASSWORD", secret()},
+          {"MINIO_DOMAIN", "localhost"}, {"MINIO_BROWSER", "off"},
+          {"MINIO_UPDATE", "off"},       {"MINIO_CALLHOME_ENABLE", "off"}};
 }
 
 }  // namespace test_support

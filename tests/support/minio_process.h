@@ -4,7 +4,7 @@
 
 namespace test_support {
 
-/// MinIO: the S3 server most people run themselves.
+/// MinIO: the S3 server most people run themselves. It answers to BUCKET.localhost too.
 class MinioProcess final : public S3Server {
  public:
   MinioProcess() : S3Server("minio") {}

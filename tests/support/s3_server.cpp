@@ -101,7 +101,7 @@ storage::s3::S3ObjectStore::Options S3Server::store_options() const {
   storage::s3::S3ObjectStore::Options options;
   options.endpoint = endpoint();
   options.bucket = bucket();
-  // MinIO, starting, asks for a minute and is ready in a second.
+  // Who tests restarts does not want to wait for seconds.
   options.retry.delay_max = std::chrono::milliseconds(500);
   options.credentials = {.key_id = key_id(), .secret = secret(), .session_token = {}};
   return options;

@@ -26,6 +26,7 @@ class S3Server {
   void kill();
 
   std::string endpoint() const;
+  int port() const { return port_; }
   /// A store on a bucket that exists, quick to retry.
   storage::s3::S3ObjectStore::Options store_options() const;
 

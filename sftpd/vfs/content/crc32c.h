@@ -7,7 +7,7 @@
 namespace sftpd::vfs {
 
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of bytes that follow those `crc` was computed of; 0
-/// to begin. Uses the processor's instruction where it has one: a tenth of SHA-256's cost.
+/// to begin. Uses the processor's instruction where it has one: a twentieth of SHA-256's cost.
 std::uint32_t crc32c(std::uint32_t crc, std::span<const std::byte> bytes);
 
 /// The same without that instruction; for processors that lack it, and the test.

@@ -5,6 +5,7 @@
 #include "sftpd/vfs/content/crc32c.h"
 #include "sftpd/vfs/content/hash.h"
 #include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/writing/object_labels.h"
 #include "sftpd/vfs/writing/object_reserve.h"
 #include "storage/object_store.h"
 
@@ -22,15 +23,11 @@ struct Moving {
 Moving begin_move(FileSystem& files, metadata::InlineExtent extent) {
   Moving moving;
   moving.object = files.objects().take(extent.account);
-  storage::PutOptions options;
-  if (!extent.mime.empty()) options.content_type = extent.mime;
-  options.user_metadata = {{"oid", std::to_string(moving.object.id.value)},
-                           {"account", std::to_string(extent.account.value)},
-                           {"node", std::to_string(extent.node.value)}};
   auto bytes = std::make_shared<const std::string>(extent.bytes);
   storage::Payload body(bytes, std::as_bytes(std::span(*bytes)));
   moving.stored =
-      files.store().put(storage::ObjectKey{moving.object.key}, std::move(body), std::move(options));
+      files.store().put(storage::ObjectKey{moving.object.key}, std::move(body),
+                        labels_of(moving.object, extent.account, extent.node, extent.mime));
   moving.extent = std::move(extent);
   return moving;
 }

@@ -24,7 +24,7 @@ ObjectReserve::~ObjectReserve() {
   stop_changed_.notify_all();
   renewer_.join();
   for (const auto& [account, spares] : spare_) {
-    for (const auto& spare : spares) discard(account, spare.id);
+    for (const auto& spare : spares) give_to_collector(account, spare.id);
   }
 }
 
@@ -58,8 +58,21 @@ void ObjectReserve::published(metadata::AccountId account, metadata::ObjectId id
 }
 
 void ObjectReserve::discard(metadata::AccountId account, metadata::ObjectId id) noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    taken_.erase({account, id});
+    if (keeps_discarded_) return;
+  }
+  give_to_collector(account, id);
+}
+
+void ObjectReserve::keep_discarded() {
+  std::lock_guard lock(mutex_);
+  keeps_discarded_ = true;
+}
+
+void ObjectReserve::give_to_collector(metadata::AccountId account, metadata::ObjectId id) noexcept {
   try {
-    published(account, id);
     database_.transact(
         [&](metadata::Transaction& tx) { metadata::Objects(tx).discard(account, {id}); },
         metadata::Durability::later);

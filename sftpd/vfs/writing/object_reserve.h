@@ -45,8 +45,13 @@ class ObjectReserve {
   /// database does not answer, the ending lease says the same.
   void discard(metadata::AccountId account, metadata::ObjectId id) noexcept;
 
+  /// The program ends: discard() leaves objects to their leases from now on. So an upload that
+  /// fails because there was no time for it can be finished from its parts at the next start.
+  void keep_discarded();
+
  private:
   using Key = std::pair<metadata::AccountId, metadata::ObjectId>;
+  void give_to_collector(metadata::AccountId account, metadata::ObjectId id) noexcept;
   void renew_leases() noexcept;
   void run();
 
@@ -56,6 +61,7 @@ class ObjectReserve {
   std::mutex mutex_;
   std::condition_variable stop_changed_;
   bool stopping_ = false;
+  bool keeps_discarded_ = false;
   std::map<metadata::AccountId, std::vector<ReservedObject>> spare_;
   std::set<Key> taken_;
   std::thread renewer_;

@@ -16,6 +16,7 @@
 #include "sftpd/vfs/error.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/writing/memory_pool.h"
+#include "sftpd/vfs/writing/object_labels.h"
 #include "sftpd/vfs/writing/object_reserve.h"
 #include "storage/object_store.h"
 
@@ -221,12 +222,7 @@ class Rewriter {
   storage::ObjectKey key() const { return storage::ObjectKey{object_.key}; }
 
   storage::PutOptions put_options() const {
-    storage::PutOptions options;
-    if (!rewriting_.mime.empty()) options.content_type = rewriting_.mime;
-    options.user_metadata = {{"oid", std::to_string(object_.id.value)},
-                             {"account", std::to_string(rewriting_.account.value)},
-                             {"node", std::to_string(rewriting_.node.value)}};
-    return options;
+    return labels_of(object_, rewriting_.account, rewriting_.node, rewriting_.mime);
   }
 
   FileSystem& files_;

@@ -120,6 +120,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   void ship_queued() noexcept;
   void send(std::shared_ptr<Shipment> shipment);
   void add_to_checksums(std::span<const std::byte> bytes);
+  std::string type_of(std::span<const std::byte> first_part) const;
   void note_upload();
   void part_done(Shipment& shipment, storage::Future<storage::ETag> answer);
   void fail(std::exception_ptr failure);

@@ -7,9 +7,11 @@
 
 #include "metadata/repositories/objects.h"
 #include "metadata/repositories/uploads.h"
+#include "sftpd/vfs/content/content_type.h"
 #include "sftpd/vfs/content/crc32c.h"
 #include "sftpd/vfs/executor.h"
 #include "sftpd/vfs/filesystem.h"
+#include "sftpd/vfs/writing/object_labels.h"
 #include "sftpd/vfs/writing/object_writer.h"
 
 namespace sftpd::vfs {
@@ -108,13 +110,21 @@ void ObjectWriter::send(std::shared_ptr<Shipment> shipment) {
   if (!object_) object_ = files_.objects().take(account_);
   const storage::ObjectKey key{object_->key};
   if (!upload_) {
-    upload_ = files_.store().create_upload(key, put_options({})).get();
+    upload_ = files_.store().create_upload(key, put_options(type_of(shipment->bytes()))).get();
     note_upload();
   }
   auto answer = files_.store().upload_part(
       key, *upload_, {shipment->number, shipment->offset},
       storage::Payload(std::shared_ptr<const void>(shipment, shipment.get()), shipment->bytes()));
   answer.on_ready([shipment, answer]() mutable { shipment->writer->part_done(*shipment, answer); });
+}
+
+/// By its first part: an upload's type is named when it begins. What begins in the middle of a file
+/// tells nothing.
+std::string ObjectWriter::type_of(std::span<const std::byte> first_part) const {
+  if (file_offset_ > 0) return {};
+  return files_.content_type().detect(
+      first_part.first(std::min(first_part.size(), ContentType::head_size)));
 }
 
 void ObjectWriter::note_upload() {
@@ -260,12 +270,7 @@ std::optional<WrittenObject> ObjectWriter::find_duplicate(const metadata::Sha256
 }
 
 storage::PutOptions ObjectWriter::put_options(const std::string& mime) const {
-  storage::PutOptions options;
-  if (!mime.empty()) options.content_type = mime;
-  options.user_metadata["oid"] = std::to_string(object_->id.value);
-  options.user_metadata["account"] = std::to_string(account_.value);
-  options.user_metadata["node"] = std::to_string(node_.value);
-  return options;
+  return labels_of(*object_, account_, node_, mime);
 }
 
 void ObjectWriter::free_window() {

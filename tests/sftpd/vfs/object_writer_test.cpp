@@ -69,6 +69,28 @@ TEST_F(ObjectWriterTest, PartsAreSentWhileTheNextOnesFill) {
   EXPECT_EQ(text("SELECT file_offset FROM uploads"), "1000");
 }
 
+TEST_F(ObjectWriterTest, ObjectsOfSeveralPartsAreNamedByTheirFirst) {
+  const auto writer = start();
+  put_bytes(*writer, 0, "%PDF-1.4\n%\xE2\xE3\xCF\xD3\n" + noise(100 * kib));
+  const auto written = writer->finish("application/pdf");
+  const storage::ObjectKey key{written.key};
+  EXPECT_EQ(store.calls(Operation::complete_upload), 1);
+  EXPECT_EQ(memory_store.content_type(key), "application/pdf");
+  const auto labels = memory_store.head(key).get()->user_metadata;
+  EXPECT_EQ(labels.at("oid"), std::to_string(written.row.object.value));
+  EXPECT_EQ(labels.at("account"), std::to_string(identity.account.value));
+  EXPECT_EQ(labels.at("node"), std::to_string(file.value));
+  EXPECT_THAT(labels.at("created"),
+              testing::MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"));
+}
+
+TEST_F(ObjectWriterTest, WhatBeginsInsideOfAFileHasNoTypeOfItsOwn) {
+  const auto writer = start(1000);
+  put_bytes(*writer, 1000, "%PDF-1.4\n" + noise(100 * kib));
+  const auto written = writer->finish("image/jpeg");
+  EXPECT_EQ(memory_store.content_type({written.key}), "application/octet-stream");
+}
+
 TEST_F(ObjectWriterTest, WaitsWhenTooManyPartsAreUnderWay) {
   store.add({.operation = Operation::upload_part, .fault = Fault::hold, .times = 4});
   const auto writer = start();

@@ -69,10 +69,35 @@ TEST(RetryPolicy, JitterIsFull) {
   EXPECT_EQ(policy.delay(3, 0ms, {}), 200ms);
 }
 
-TEST(RetryPolicy, TheStoresWishCountsUpToTheLongestDelay) {
-  const RetryPolicy policy({.delay_first = 100ms, .delay_max = 5000ms}, [] { return 0.0; });
+TEST(RetryPolicy, TheStoresWishCountsWhileThereIsTime) {
+  const RetryPolicy policy({.delay_first = 100ms, .delay_max = 5000ms, .total_max = 120'000ms},
+                           [] { return 0.0; });
   EXPECT_EQ(policy.delay(1, 0ms, 2000ms), 2000ms);
-  EXPECT_EQ(policy.delay(1, 0ms, 60'000ms), 5000ms);
+  EXPECT_EQ(policy.delay(1, 0ms, 45'000ms), 45'000ms);
+  EXPECT_EQ(policy.delay(1, 0ms, 3'600'000ms), 60'000ms) << "an hour is not believed";
+  EXPECT_EQ(policy.delay(3, 100'000ms, 45'000ms), 20'000ms) << "a last attempt when time is over";
+  EXPECT_EQ(policy.delay(3, 120'001ms, 45'000ms), std::nullopt);
+}
+
+TEST(RetryPolicy, ThoseWhoWereAskedToWaitDoNotReturnAtOnce) {
+  const RetryPolicy policy({.delay_first = 100ms, .delay_max = 5000ms}, [] { return 1.0; });
+  EXPECT_EQ(policy.delay(1, 0ms, 40'000ms), 50'000ms);
+  EXPECT_EQ(policy.delay(5, 0ms, 1000ms), 2600ms) << "the ordinary delay, if that is longer";
+}
+
+TEST(RetryPolicy, AnOverloadedStoreIsLeftAloneForLonger) {
+  const RetryPolicy policy({.delay_first = 100ms, .delay_max = 5000ms}, [] { return 1.0; });
+  EXPECT_EQ(policy.delay(1, 0ms, {}, Cause::overload), 1000ms);
+  EXPECT_EQ(policy.delay(2, 0ms, {}, Cause::overload), 2000ms);
+  EXPECT_EQ(policy.delay(9, 0ms, {}, Cause::overload), 5000ms);
+}
+
+TEST(CauseOf, SlowDownIsOverloadAndAnErrorIsAnAccident) {
+  EXPECT_EQ(cause_of(with_status(503), "SlowDown"), Cause::overload);
+  EXPECT_EQ(cause_of(with_status(503), "SlowDownWrite"), Cause::overload);
+  EXPECT_EQ(cause_of(with_status(429), ""), Cause::overload);
+  EXPECT_EQ(cause_of(with_status(503), "ServiceUnavailable"), Cause::accident);
+  EXPECT_EQ(cause_of(with_status(500), "InternalError"), Cause::accident);
 }
 
 TEST(RetryPolicy, GivesUpAfterAttemptsOrTime) {
@@ -89,7 +114,7 @@ TEST(RetryAfter, IsSecondsOrADate) {
   const auto wish = [&](const std::string& text) {
     Response response;
     response.headers = {{"retry-after", text}};
-    return retry_after(response, now);
+    return retry_after(response, "SlowDown", now);
   };
   EXPECT_EQ(wish("2"), 2000ms);
   EXPECT_EQ(wish("Fri, 24 May 2013 00:00:07 GMT"), 7000ms);
@@ -97,7 +122,13 @@ TEST(RetryAfter, IsSecondsOrADate) {
   EXPECT_EQ(wish("4294967295"), std::chrono::hours(1));
   EXPECT_EQ(wish("-5"), std::nullopt);
   EXPECT_EQ(wish(""), std::nullopt);
-  EXPECT_EQ(retry_after({}, now), std::nullopt);
+  EXPECT_EQ(retry_after({}, "", now), std::nullopt);
+}
+
+TEST(RetryAfter, OfAStartingMinioIsNotBelieved) {
+  Response response;
+  response.headers = {{"retry-after", "60"}};
+  EXPECT_EQ(retry_after(response, "XMinioServerNotInitialized", {}), std::nullopt);
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <future>
 #include <mutex>
+#include <thread>
 
 #include "storage/s3/sigv4_signer.h"
 #include "tests/storage/scripted_server.h"
@@ -268,6 +270,59 @@ TEST(S3ObjectStore, TheBucketsRegionIsLearnt) {
   }
 }
 
+// All requests are on the wire before the first is answered: each learns from its own answer, also
+// when another one's came first.
+class Rendezvous {
+ public:
+  explicit Rendezvous(int count) : left_(count) {}
+  void arrive_and_wait() {
+    std::unique_lock lock(mutex_);
+    if (--left_ <= 0) all_here_.notify_all();
+    all_here_.wait_for(lock, 10s, [this] { return left_ <= 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable all_here_;
+  int left_;
+};
+
+TEST(S3ObjectStore, ParallelRequestsAllLearnTheRegion) {
+  constexpr int parallel = 8;
+  Rendezvous all_sent(parallel);
+  ScriptedServer server([&](const ReceivedRequest& request) {
+    if (request.header("authorization").find("/eu-west-3/s3/") != std::string::npos) {
+      return answer(206, etag_header + "Content-Range: bytes 0-0/1\r\n", "x");
+    }
+    all_sent.arrive_and_wait();
+    return answer(301, "x-amz-bucket-region: eu-west-3\r\n", error_xml("PermanentRedirect"));
+  });
+  s3::S3ObjectStore store(quick_options(server));
+  std::vector<Future<Payload>> reads;
+  for (int i = 0; i < parallel; ++i) reads.push_back(store.get(key, {0, 1}));
+  for (auto& read : reads) EXPECT_EQ(read.get().text(), "x");
+  EXPECT_EQ(server.requests().size(), 2U * parallel);
+}
+
+TEST(S3ObjectStore, ParallelHeadsAllLearnTheClock) {
+  constexpr int parallel = 8;
+  const auto theirs = std::chrono::system_clock::now() + 2h;
+  Rendezvous all_sent(parallel);
+  ScriptedServer server([&](const ReceivedRequest& request) {
+    if (request.header("x-amz-date").substr(9, 2) == http_date(theirs).substr(17, 2)) {
+      return answer(200, etag_header + "x-amz-meta-oid: 1\r\n", "");
+    }
+    all_sent.arrive_and_wait();
+    return ScriptedAnswer{.bytes =
+                              "HTTP/1.1 403 Forbidden\r\nDate: " + http_date(theirs) + "\r\n\r\n"};
+  });
+  s3::S3ObjectStore store(quick_options(server));
+  std::vector<Future<std::optional<ObjectInfo>>> heads;
+  for (int i = 0; i < parallel; ++i) heads.push_back(store.head(key));
+  for (auto& head : heads) EXPECT_TRUE(head.get());
+  EXPECT_EQ(server.requests().size(), 2U * parallel);
+}
+
 TEST(S3ObjectStore, ARegionNamedAgainIsFinal) {
   ScriptedServer server(
       {answer(400, "", error_xml("AuthorizationHeaderMalformed", "<Region>us-east-1</Region>"))});
@@ -275,6 +330,66 @@ TEST(S3ObjectStore, ARegionNamedAgainIsFinal) {
   EXPECT_EQ(failure_of([&] { store.put(key, {}, options_with("1")).get(); }).first,
             ErrorCode::rejected);
   EXPECT_EQ(server.requests().size(), 1U);
+}
+
+// ---- the end
+
+// Whether what `failing` waits for comes to nothing long before the retries would end by
+// themselves.
+void expect_unavailable_soon(Future<ObjectInfo> failing) {
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(failure_of([&] { failing.get(); }).first, ErrorCode::unavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+}
+
+void wait_for_requests(const ScriptedServer& server, std::size_t count) {
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (server.requests().size() < count && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
+TEST(S3ObjectStore, StopEndsWhatWaitsForAnotherAttempt) {
+  ScriptedServer server({answer(503, "Retry-After: 50\r\n", "")});
+  auto options = quick_options(server);
+  options.retry = {.delay_first = 60s, .delay_max = 60s};
+  s3::S3ObjectStore store(options);
+  auto waiting = store.put(key, Payload::copy_of("x"), options_with("1"));
+  wait_for_requests(server, 1);
+  store.stop(10ms);
+  expect_unavailable_soon(std::move(waiting));
+}
+
+TEST(S3ObjectStore, StopEndsWhatIsUnderWayAndWhatIsQueued) {
+  std::promise<void> released;
+  const auto release = released.get_future().share();
+  ScriptedServer server([&](const ReceivedRequest&) {
+    release.wait_for(30s);
+    return hang_up();
+  });
+  auto options = quick_options(server);
+  options.connections_max = 2;
+  s3::S3ObjectStore store(options);
+  std::vector<Future<ObjectInfo>> all;
+  const Payload large = Payload::copy_of(std::string(1'000'000, 'x'));
+  for (int i = 0; i < 4; ++i) all.push_back(store.put(key, large, options_with("1")));
+  for (int i = 0; i < 4; ++i) all.push_back(store.put(key, {}, options_with("1")));
+  wait_for_requests(server, 2);
+  store.stop(0ms);
+  for (auto& one : all) expect_unavailable_soon(std::move(one));
+  released.set_value();
+}
+
+TEST(S3ObjectStore, AStoppedStoreGoesOnForItsGraceThenRefuses) {
+  ScriptedServer server({error_answer(503, "SlowDown"), answer(200, etag_header, "")});
+  s3::S3ObjectStore store(quick_options(server));
+  store.stop(2s);
+  EXPECT_EQ(store.put(key, {}, options_with("1")).get().etag, ETag{"e1"}) << "after a retry even";
+  store.stop(0ms);
+  std::this_thread::sleep_for(100ms);
+  const auto sent = server.requests().size();
+  expect_unavailable_soon(store.put(key, {}, options_with("1")));
+  EXPECT_EQ(server.requests().size(), sent);
 }
 
 // ---- ranged reads

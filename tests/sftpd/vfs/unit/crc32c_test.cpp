@@ -35,6 +35,19 @@ TEST(Crc32c, TablesAndInstructionAgreeForAnyLengthAndPlace) {
   }
 }
 
+// The instruction takes three runs of 1024 bytes side by side.
+TEST(Crc32c, TablesAndInstructionAgreeWhereRunsBeginAndEnd) {
+  const Bytes all = counting(9400, 37);
+  for (std::size_t from = 0; from < 9; ++from) {
+    for (const std::size_t runs : {3072U, 6144U, 9216U}) {
+      for (std::size_t length = runs - 40; length < runs + 80; ++length) {
+        const auto piece = std::span(all).subspan(from, length);
+        ASSERT_EQ(crc32c(7, piece), crc32c_by_tables(7, piece)) << from << " " << length;
+      }
+    }
+  }
+}
+
 TEST(Crc32c, GoesOnWhereItStopped) {
   const Bytes all = counting(1000, 11);
   const std::uint32_t whole = crc32c(0, all);
