@@ -148,6 +148,7 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
       throw Error(ErrorCode::permission_denied, "the file's mode forbids it");
     }
     auto file = files_.open_files().open(identity_, node, seen);
+    if (created) file->created();
     auto handle = std::make_unique<FileHandle>(files_, file, flags, place.path());
     if (flags.truncate && flags.write && !created) {
       AttributeChanges empty;
@@ -188,7 +189,7 @@ bool Vfs::create_file(Destination& place, std::string_view path, const Attribute
   }
 }
 
-/// Its content is committed durably at CLOSE, and the entry with it: the log is one sequence.
+/// CLOSE commits durably, and the entry with it: the log is one sequence.
 metadata::Node Vfs::insert_file(const metadata::NewNode& file) {
   try {
     return files_.database().execute([&](metadata::Transaction& tx) {

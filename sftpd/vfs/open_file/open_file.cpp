@@ -21,6 +21,7 @@ OpenFile::OpenFile(FileSystem& files, metadata::AccountId account, metadata::Use
       account_(account),
       user_(user),
       operations_(files.executor(), files.memory()),
+      connections_seen_(files.database().connections_made()),
       node_(node),
       size_(node.size),
       content_(content),
@@ -392,6 +393,11 @@ bool OpenFile::catch_up() {
   content_ = base_ = Content::of(version);
   mime_ = std::move(version.mime);
   return true;
+}
+
+void OpenFile::created() {
+  std::lock_guard lock(mutex_);
+  created_ = true;
 }
 
 void OpenFile::orphan(const std::function<void()>& remove_name) {
