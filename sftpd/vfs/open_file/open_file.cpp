@@ -144,8 +144,9 @@ Step OpenFile::stream_step(std::uint64_t offset, const storage::Payload& bytes, 
     {
       std::lock_guard lock(mutex_);
       if (!stream_) {
-        stream_ = std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
-                                                 recovery_locked(offset), upload_chain_);
+        stream_ =
+            std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
+                                           recovery_locked(offset), upload_chain_, node_.version);
       }
       fits = stream_->accepts(offset, bytes.size());
     }
@@ -216,7 +217,7 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
     files_.database().transact(
         [&](metadata::Transaction& tx) {
           metadata::Uploads(tx).begin(account_, written.row.object, node(), user_, "",
-                                      writer->file_offset(), upload_chain_);
+                                      writer->file_offset(), upload_chain_, writer->base());
         },
         metadata::Durability::later);
     written.upload_row = true;

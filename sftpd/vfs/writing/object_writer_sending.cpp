@@ -124,7 +124,7 @@ void ObjectWriter::note_upload() {
       [&](metadata::Transaction& tx) {
         if (recoverable) {
           metadata::Uploads(tx).begin(account_, object_->id, node_, user_, upload_->text,
-                                      file_offset_, chain_);
+                                      file_offset_, chain_, base_);
         } else {
           metadata::Objects(tx).set_upload(account_, object_->id, upload_->text);
         }

@@ -11,10 +11,10 @@ class UploadsRepository : public MetadataTest {
  protected:
   UploadsRepository() : file(make(root, "file").id) {}
 
-  ObjectId begin(const std::string& key, seconds lease) {
+  ObjectId begin(const std::string& key, seconds lease, std::optional<VersionId> base = {}) {
     const ObjectId object = reserve(key, lease);
     in([&](Repositories& r) {
-      r.uploads.begin(account, object, file, UserId{3}, "upload-" + key, 4096, 7);
+      r.uploads.begin(account, object, file, UserId{3}, "upload-" + key, 4096, 7, base);
     });
     return object;
   }
@@ -44,13 +44,23 @@ TEST_F(UploadsRepository, AnInterruptedOneIsClaimedOnce) {
 TEST_F(UploadsRepository, TheLastComesFirstAndKnowsWhatItBeganFrom) {
   const ObjectId first = begin("first", seconds{0});
   const auto version = publish(whole(file, reserve("content", seconds{60}), 100))->version;
-  const ObjectId second = begin("second", seconds{0});
+  const ObjectId second = begin("second", seconds{0}, version);
   const auto claimed = claim(seconds{60});
   ASSERT_EQ(claimed.size(), 2U);
   EXPECT_EQ(claimed[0].object, second);
   EXPECT_EQ(claimed[0].base, version);
   EXPECT_EQ(claimed[1].object, first);
   EXPECT_FALSE(claimed[1].base);
+}
+
+TEST_F(UploadsRepository, MayBeNotedTwice) {
+  const ObjectId object = begin("key", seconds{0});
+  in([&](Repositories& r) {
+    r.uploads.begin(account, object, file, UserId{3}, "upload-key", 4096, 7, {});
+  });
+  const auto claimed = claim(seconds{60});
+  ASSERT_EQ(claimed.size(), 1U);
+  EXPECT_EQ(claimed[0].upload, "upload-key");
 }
 
 TEST_F(UploadsRepository, ARunningOneIsLeftAlone) {
@@ -91,7 +101,7 @@ TEST_F(UploadsRepository, TheCollectorEndsIt) {
   in([](Repositories& r) { return r.objects.claim_for_deletion(seconds{0}, seconds{0}, 10); });
   EXPECT_TRUE(claim(seconds{60}).empty());
   EXPECT_EQ(code_of([&](Repositories& r) {
-              r.uploads.begin(account, object, file, UserId{3}, "upload", 0, 0);
+              r.uploads.begin(account, object, file, UserId{3}, "upload", 0, 0, {});
             }),
             ErrorCode::lease_lost);
 }

@@ -205,7 +205,7 @@ TEST_F(Plans, NoStatementReadsAWholeTable) {
   });
   check("uploads", [&](Repositories& r) {
     const auto ids = r.objects.reserve(big, {"new"}, seconds{60});
-    r.uploads.begin(big, ids[0], file, UserId{1}, "u", 0, 0);
+    r.uploads.begin(big, ids[0], file, UserId{1}, "u", 0, 0, {});
     r.uploads.end(big, ids[0]);
     EXPECT_EQ(r.uploads.claim_interrupted(seconds{60}, 10).size(), 10U);
   });
