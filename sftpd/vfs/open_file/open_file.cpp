@@ -214,7 +214,7 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
       writer->recovery() == ObjectWriter::Recovery::possible && !written.duplicate;
   if (!final_one && recoverable && !written.upload_row) {
     // So that the received prefix survives this process.
-    files_.database().transact(
+    files_.database().transact_repeatable(
         [&](metadata::Transaction& tx) {
           metadata::Uploads(tx).begin(account_, written.row.object, node(), user_, "",
                                       writer->file_offset(), upload_chain_, writer->base());
@@ -338,7 +338,7 @@ Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
     id = node_.id;
   }
   if (!row.mode && !row.atime && !row.mtime) return Step::done;
-  files_.database().transact(
+  files_.database().transact_repeatable(
       [&](metadata::Transaction& tx) { metadata::Nodes(tx).change(account_, id, row); });
   return Step::done;
 }
