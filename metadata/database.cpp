@@ -61,11 +61,10 @@ void commit(Transaction::Inner& inner) {
   }
   try {
     inner.script("COMMIT");
-  } catch (const Error& error) {
+  } catch (const Error&) {
     if (inner.failure->kind != Failure::Kind::lost) throw;
     inner.failure->code = ErrorCode::in_doubt;
-    throw Error(ErrorCode::in_doubt,
-                "the connection broke during COMMIT: " + std::string(error.what()));
+    throw;
   }
 }
 
@@ -94,7 +93,7 @@ class ForgetTouched {
   const Transaction::Inner& inner_;
 };
 
-/// One attempt. Returns a failure that is worth another; throws any other.
+/// One attempt. Returns a failure that may be worth another; throws any other.
 std::optional<Failure> attempt(Session& session, const std::function<void(Transaction&)>& work,
                                Durability durability, bool& usable, NodeCache& cache) {
   Transaction::Inner inner(session);
@@ -114,9 +113,7 @@ std::optional<Failure> attempt(Session& session, const std::function<void(Transa
   }
   const auto failure = inner.failure;
   usable = roll_back(inner);
-  const bool is_final =
-      !failure || failure->kind == Failure::Kind::refused || failure->code == ErrorCode::in_doubt;
-  if (is_final) std::rethrow_exception(thrown);
+  if (!failure || failure->kind == Failure::Kind::refused) std::rethrow_exception(thrown);
   return failure;
 }
 
@@ -150,14 +147,17 @@ Database::Load Database::load() const { return pool_->load(); }
 void Database::pause(std::chrono::milliseconds duration) const {
   pause_unless(pool_->options().give_up, duration);
 }
+std::uint64_t Database::connections_made() const { return pool_->connections_made(); }
 
 void Database::begin_serving() {
+  pool_->skip_lost_ids();
   ServerPresence::Options options;
   options.url = pool_->options().url;
   presence_ = std::make_unique<ServerPresence>(std::move(options), *node_cache_, pool_->observer());
 }
 
-void Database::run(const std::function<void(Transaction&)>& work, Durability durability) {
+void Database::run(const std::function<void(Transaction&)>& work, Durability durability,
+                   InDoubt in_doubt) {
   const auto give_up = steady_clock::now() + pool_->options().outage_max;
   Retries retries(*this, give_up);
   while (true) {
@@ -173,6 +173,9 @@ void Database::run(const std::function<void(Transaction&)>& work, Durability dur
       }
       if (!failure) return;
       if (!usable) lease.lose(failure->message);
+    }
+    if (failure->code == ErrorCode::in_doubt && in_doubt == InDoubt::report) {
+      throw Error(ErrorCode::in_doubt, "the connection broke during COMMIT: " + failure->message);
     }
     retries.wait(*failure);
     pool_->observer().transaction_retried(failure->message);

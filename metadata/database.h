@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -56,9 +57,13 @@ class Database {
 
   /// Sleeps; throws unavailable as soon as the options' `give_up` is requested.
   void pause(std::chrono::milliseconds duration) const;
+  /// Connections made so far. After a crash of the server there is a new one, so where this has not
+  /// changed, what was committed has not been lost either.
+  std::uint64_t connections_made() const;
 
   /// From now on this process serves clients: names that it read may be kept in memory while no
-  /// other server does. Waits until others know. Throws unavailable. Once.
+  /// other server does. Waits until others know. Ids of nodes that a crash of the database took
+  /// back are not given out again. Throws unavailable. Once.
   void begin_serving();
   /// Shared with all who use this database in this process.
   NodeCache& node_cache() { return *node_cache_; }
@@ -78,6 +83,13 @@ class Database {
       run([&](Transaction& tx) { result.emplace(work(tx)); }, durability);
       return std::move(*result);
     }
+  }
+
+  /// As transact(), for work that may be done twice: it is repeated also where the connection broke
+  /// during COMMIT. Never throws in_doubt.
+  template <class Work>
+  void transact_repeatable(Work&& work, Durability durability = Durability::now) {
+    run([&](Transaction& tx) { work(tx); }, durability, InDoubt::repeat);
   }
 
   /// Runs `work`, a single writing statement that is durable once it has been answered (unless it
@@ -100,7 +112,9 @@ class Database {
 
  private:
   enum class Effects { none, writes };
-  void run(const std::function<void(Transaction&)>& work, Durability durability);
+  enum class InDoubt { report, repeat };
+  void run(const std::function<void(Transaction&)>& work, Durability durability,
+           InDoubt in_doubt = InDoubt::report);
   void run_single(const std::function<void(Transaction&)>& work, Effects effects);
 
   class Pool;

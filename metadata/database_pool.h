@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -39,6 +41,11 @@ class Database::Pool {
   Lease acquire(std::chrono::steady_clock::time_point give_up);
 
   Load load() const;
+  std::uint64_t connections_made() const { return connections_made_; }
+  /// Now, and on each new connection before it is used, the ids of nodes jump ahead: some may have
+  /// been given out by commits that nobody waited for. A crash takes those back, and the sequence
+  /// with them, but not what this process or another one knows about the nodes.
+  void skip_lost_ids();
   const Options& options() const { return options_; }
   Observer& observer() { return observer_ ? *observer_ : silent_; }
 
@@ -53,6 +60,8 @@ class Database::Pool {
   Observer* const observer_;
   mutable std::mutex mutex_;
   std::condition_variable freed_;
+  std::atomic<std::uint64_t> connections_made_ = 0;
+  std::atomic<bool> skips_lost_ids_ = false;
   int in_use_ = 0;
   int waiting_ = 0;
   std::vector<std::unique_ptr<Session>> idle_;

@@ -70,6 +70,13 @@ constexpr Statement replace_node{"nodes_replace", "SELECT " PARENT_OF("$2") ", "
 constexpr Statement remove_node{"nodes_remove",
                                 "SELECT " PARENT_OF("$2") ", shoebox_node_remove($1, $2)"};
 #undef PARENT_OF
+// Primary keys.
+constexpr Statement find_replaced{
+    "nodes_replaced",
+    "SELECT s.successor_id FROM node_successors s"
+    " WHERE s.account_id = $1 AND s.node_id = $2 AND s.successor_id = $3"
+    " UNION ALL SELECT n.id FROM nodes n"
+    " WHERE n.account_id = $1 AND n.id = $2 AND n.parent_id = $4 AND n.name = $5"};
 
 constexpr std::size_t names_max = 2048;
 constexpr std::uint32_t mode_mask = 07777;
@@ -221,6 +228,13 @@ NodeId Nodes::replace(AccountId account, NodeId source, NodeId target) {
   touch_parent(inner, account, rows[0][0]);
   touch_parent(inner, account, rows[0][1]);
   return NodeId{rows[0][2].as<std::int64_t>()};
+}
+
+std::optional<NodeId> Nodes::replaced(AccountId account, NodeId source, const Node& target) {
+  const auto rows = transaction_.inner().run(find_replaced, account, source, target.id,
+                                             target.parent, target.name);
+  if (rows.empty()) return std::nullopt;
+  return NodeId{rows[0][0].as<std::int64_t>()};
 }
 
 bool Nodes::remove(AccountId account, NodeId id) {

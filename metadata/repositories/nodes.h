@@ -88,6 +88,10 @@ class Nodes {
   /// would_loop.
   NodeId replace(AccountId account, NodeId source, NodeId target);
 
+  /// Whether replace() has happened, for when its COMMIT was in doubt: the id that the name has.
+  /// `target` as it was before.
+  std::optional<NodeId> replaced(AccountId account, NodeId source, const Node& target);
+
   /// Removes an entry; a file's versions leave with it for the retention period. Quota is given
   /// back. Throws not_empty; false if it was gone.
   bool remove(AccountId account, NodeId id);

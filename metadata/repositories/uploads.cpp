@@ -13,9 +13,8 @@ constexpr Statement begin_upload{
     "  WHERE account_id = $1 AND id = $2 AND state = 'staging' RETURNING account_id, id)"
     " INSERT INTO uploads"
     "   (account_id, object_id, node_id, user_id, file_offset, chain, base_version)"
-    " SELECT o.account_id, o.id, $3, $4, $6, $7,"
-    "   (SELECT n.version_id FROM nodes n WHERE n.account_id = $1 AND n.id = $3)"
-    " FROM object o"};
+    " SELECT o.account_id, o.id, $3, $4, $6, $7, $8 FROM object o"
+    " ON CONFLICT (account_id, object_id) DO UPDATE SET node_id = excluded.node_id"};
 constexpr Statement delete_upload{"uploads_end",
                                   "DELETE FROM uploads WHERE account_id = $1 AND object_id = $2"};
 // Index uploads_of_file, then objects' primary key. A row may outlive its upload until the
@@ -89,9 +88,10 @@ UploadRow upload_of(const pqxx::row& row) {
 }  // namespace
 
 void Uploads::begin(AccountId account, ObjectId object, NodeId node, UserId user,
-                    const std::string& upload, std::uint64_t file_offset, std::int64_t chain) {
+                    const std::string& upload, std::uint64_t file_offset, std::int64_t chain,
+                    std::optional<VersionId> base) {
   const auto rows = transaction_.inner().run(begin_upload, account, object, node, user, upload,
-                                             signed_size(file_offset), chain);
+                                             signed_size(file_offset), chain, base);
   if (rows.affected_rows() == 0) {
     throw Error(ErrorCode::lease_lost, "the object is no longer staging");
   }

@@ -33,10 +33,11 @@ class Uploads {
  public:
   explicit Uploads(Transaction& transaction) : transaction_(transaction) {}
 
-  /// Also notes the upload id on the object, and which version the file has. Leased together with
-  /// the object.
+  /// Also notes the upload id on the object. Leased together with the object. May be called twice.
+  /// `base`: the version that the writer began from, which may be older than the file's by now.
   void begin(AccountId account, ObjectId object, NodeId node, UserId user,
-             const std::string& upload, std::uint64_t file_offset, std::int64_t chain);
+             const std::string& upload, std::uint64_t file_offset, std::int64_t chain,
+             std::optional<VersionId> base);
   /// The upload ended, one way or the other.
   void end(AccountId account, ObjectId object);
 

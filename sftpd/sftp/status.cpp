@@ -47,6 +47,8 @@ Status status_for(vfs::ErrorCode code) {
       return {SSH_FX_FAILURE, "The stored content is damaged"};
     case being_written:
       return {SSH_FX_FAILURE, "The file is being written"};
+    case lost:
+      return {SSH_FX_FAILURE, "The file was lost when the database crashed; upload it again"};
     case unsupported:
       return {SSH_FX_OP_UNSUPPORTED, "Operation unsupported"};
     case internal:
@@ -64,6 +66,7 @@ log::Level level_for(vfs::ErrorCode code) {
       return log::Level::debug;
     case content_damaged:
       return log::Level::error;
+    case lost:
     case store_unavailable:
     case database_unavailable:
     case internal:

@@ -27,6 +27,7 @@ enum class ErrorCode {
   database_unavailable,
   content_damaged,  ///< stored bytes are missing or not what was stored
   being_written,    ///< EBUSY
+  lost,             ///< EIO: the database crashed and does not know the file any more
   unsupported,
   internal,  ///< our bug
 };

@@ -1,6 +1,7 @@
 #include "sftpd/vfs/vfs.h"
 
 #include <limits>
+#include <utility>
 
 #include "metadata/database.h"
 #include "metadata/repositories/accounts.h"
@@ -148,6 +149,7 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
       throw Error(ErrorCode::permission_denied, "the file's mode forbids it");
     }
     auto file = files_.open_files().open(identity_, node, seen);
+    if (created) file->created();
     auto handle = std::make_unique<FileHandle>(files_, file, flags, place.path());
     if (flags.truncate && flags.write && !created) {
       AttributeChanges empty;
@@ -188,7 +190,7 @@ bool Vfs::create_file(Destination& place, std::string_view path, const Attribute
   }
 }
 
-/// Its content is committed durably at CLOSE, and the entry with it: the log is one sequence.
+/// CLOSE commits durably, and the entry with it: the log is one sequence.
 metadata::Node Vfs::insert_file(const metadata::NewNode& file) {
   try {
     return files_.database().execute([&](metadata::Transaction& tx) {
@@ -267,8 +269,14 @@ void Vfs::remove_directory(std::string_view path) {
     }
     if (place.trail.size() == 1) throw Error(ErrorCode::permission_denied, "the root stays");
     check_writable(place.directory());
-    transact([&](metadata::Nodes& nodes) { nodes.remove(identity_.account, node.id); });
+    remove_node(node.id);
   });
+}
+
+/// Twice is as good as once.
+void Vfs::remove_node(metadata::NodeId node) {
+  files_.database().transact_repeatable(
+      [&](metadata::Transaction& tx) { metadata::Nodes(tx).remove(identity_.account, node); });
 }
 
 void Vfs::remove_file(std::string_view path) {
@@ -277,9 +285,7 @@ void Vfs::remove_file(std::string_view path) {
     const auto& node = existing(place).node();
     if (node.kind == NodeKind::directory) throw Error(ErrorCode::is_a_directory, "a directory");
     check_writable(place.directory());
-    files_.open_files().orphan(identity_.account, node.id, [&] {
-      transact([&](metadata::Nodes& nodes) { nodes.remove(identity_.account, node.id); });
-    });
+    files_.open_files().orphan(identity_.account, node.id, [&] { remove_node(node.id); });
   });
 }
 
@@ -293,9 +299,35 @@ Vfs::Move Vfs::find_move(std::string_view from, std::string_view to) {
 }
 
 void Vfs::rename_to_new_name(const Move& move) {
-  transact([&](metadata::Nodes& nodes) {
-    nodes.rename(identity_.account, move.from.node().id, move.to.directory().id, *move.to.missing);
+  files_.database().transact_repeatable([&](metadata::Transaction& tx) {
+    metadata::Nodes(tx).rename(identity_.account, move.from.node().id, move.to.directory().id,
+                               *move.to.missing);
   });
+}
+
+/// Where a COMMIT is in doubt it matters what happened: an open file of the target must not be
+/// committed over what replaced it.
+metadata::NodeId Vfs::replace(metadata::NodeId source, const metadata::Node& target) {
+  std::optional<metadata::NodeId> kept;
+  bool tried = false;
+  const auto look = [&](metadata::Transaction& tx) {
+    kept = metadata::Nodes(tx).replaced(identity_.account, source, target);
+  };
+  const auto attempt = [&](metadata::Transaction& tx) {
+    kept.reset();
+    if (std::exchange(tried, true)) look(tx);
+    if (!kept) kept = metadata::Nodes(tx).replace(identity_.account, source, target.id);
+  };
+  try {
+    files_.database().transact_repeatable(attempt);
+  } catch (const metadata::Error& error) {
+    // The first attempt may have been committed while the next one waited for its locks.
+    if (error.code() != metadata::ErrorCode::not_found) throw;
+    kept.reset();
+    files_.database().transact_repeatable(look);
+    if (!kept) throw;
+  }
+  return *kept;
 }
 
 void Vfs::rename(std::string_view from, std::string_view to) {
@@ -323,20 +355,18 @@ storage::Future<void> Vfs::rename_over(std::string_view from, std::string_view t
     if (source.kind == NodeKind::directory && target.kind != NodeKind::directory) {
       throw Error(ErrorCode::not_a_directory, "not a directory");
     }
-    auto replace = [this, from_id = source.id, to_id = target.id] {
-      files_.open_files().orphan(identity_.account, to_id, [&] {
-        const metadata::NodeId kept = transact([&](metadata::Nodes& nodes) {
-          return nodes.replace(identity_.account, from_id, to_id);
-        });
+    auto replace_it = [this, from_id = source.id, target] {
+      files_.open_files().orphan(identity_.account, target.id, [&] {
+        const metadata::NodeId kept = replace(from_id, target);
         if (kept != from_id) files_.open_files().move(identity_.account, from_id, kept);
       });
     };
     const auto open = files_.open_files().find(identity_.account, source.id);
     if (!open) {
-      replace();
+      replace_it();
       return storage::ready_future();
     }
-    return open->after_commit(std::move(replace));
+    return open->after_commit(std::move(replace_it));
   });
 }
 

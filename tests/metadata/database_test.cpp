@@ -7,6 +7,7 @@
 #include <chrono>
 #include <stop_token>
 #include <thread>
+#include <utility>
 
 #include "metadata/transaction_pqxx.h"
 #include "tests/support/metadata/scratch_database.h"
@@ -184,6 +185,49 @@ TEST(Database, AConnectionThatBreaksDuringCommitLeavesDoubt) {
             }),
             ErrorCode::in_doubt);
   EXPECT_EQ(attempts, 1) << "what may have happened is not repeated";
+}
+
+TEST(Database, WhatMayBeDoneTwiceIsRepeatedWhereACommitIsInDoubt) {
+  ScratchDatabase scratch{ScratchDatabase::Empty{}};
+  scratch.execute(R"(
+    CREATE TABLE t (i int PRIMARY KEY);
+    CREATE SEQUENCE commits;
+    CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF nextval('commits') = 1 THEN
+        PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60);
+      END IF;
+      RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION die())");
+  int attempts = 0;
+  scratch.database().transact_repeatable([&](Transaction& tx) {
+    ++attempts;
+    tx.inner().script("INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING");
+  });
+  EXPECT_EQ(attempts, 2);
+  EXPECT_EQ(scratch.execute("SELECT count(*) FROM t"), "1");
+}
+
+TEST(Database, IdsOfNodesJumpWhereTheyMayHaveBeenLost) {
+  ScratchDatabase scratch;
+  const auto last_id = [&] {
+    return std::stoll(scratch.execute("SELECT last_value FROM nodes_id_seq"));
+  };
+  const auto lose_connection = [&] {
+    scratch.database().transact([&, first = true](Transaction& tx) mutable {
+      if (std::exchange(first, false)) cut(scratch, tx);
+      tx.inner().script("SELECT 1");
+    });
+  };
+  lose_connection();
+  const auto made = scratch.database().connections_made();
+  EXPECT_LT(last_id(), 1000) << "no client is served";
+  scratch.database().begin_serving();
+  const auto at_start = last_id();
+  EXPECT_GE(at_start, 1'000'000);
+  lose_connection();
+  EXPECT_GT(scratch.database().connections_made(), made);
+  EXPECT_GE(last_id(), at_start + 1'000'000);
 }
 
 TEST(Database, AStatementAloneIsCommitted) {

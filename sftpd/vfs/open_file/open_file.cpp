@@ -21,6 +21,7 @@ OpenFile::OpenFile(FileSystem& files, metadata::AccountId account, metadata::Use
       account_(account),
       user_(user),
       operations_(files.executor(), files.memory()),
+      connections_seen_(files.database().connections_made()),
       node_(node),
       size_(node.size),
       content_(content),
@@ -144,8 +145,9 @@ Step OpenFile::stream_step(std::uint64_t offset, const storage::Payload& bytes, 
     {
       std::lock_guard lock(mutex_);
       if (!stream_) {
-        stream_ = std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
-                                                 recovery_locked(offset), upload_chain_);
+        stream_ =
+            std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
+                                           recovery_locked(offset), upload_chain_, node_.version);
       }
       fits = stream_->accepts(offset, bytes.size());
     }
@@ -214,10 +216,10 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
       writer->recovery() == ObjectWriter::Recovery::possible && !written.duplicate;
   if (!final_one && recoverable && !written.upload_row) {
     // So that the received prefix survives this process.
-    files_.database().transact(
+    files_.database().transact_repeatable(
         [&](metadata::Transaction& tx) {
           metadata::Uploads(tx).begin(account_, written.row.object, node(), user_, "",
-                                      writer->file_offset(), upload_chain_);
+                                      writer->file_offset(), upload_chain_, writer->base());
         },
         metadata::Durability::later);
     written.upload_row = true;
@@ -348,7 +350,7 @@ Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
     id = node_.id;
   }
   if (!row.mode && !row.atime && !row.mtime) return Step::done;
-  files_.database().transact(
+  files_.database().transact_repeatable(
       [&](metadata::Transaction& tx) { metadata::Nodes(tx).change(account_, id, row); });
   return Step::done;
 }
@@ -404,6 +406,11 @@ bool OpenFile::catch_up() {
   content_ = base_ = Content::of(version);
   mime_ = std::move(version.mime);
   return true;
+}
+
+void OpenFile::created() {
+  std::lock_guard lock(mutex_);
+  created_ = true;
 }
 
 void OpenFile::orphan(const std::function<void()>& remove_name) {

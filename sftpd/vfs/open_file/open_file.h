@@ -71,6 +71,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   /// Another process may have committed: takes its content over, unless there are own changes. May
   /// wait for the database. False if the file has no name any more.
   bool catch_up();
+  /// This process has made the entry, and not waited for the disk: sync and close have to.
+  void created();
   /// The same bytes may lie in other objects by now: looks where, when what was known is gone or
   /// soon will be. May wait for the database. False if nothing has moved.
   bool find_moved_bytes();
@@ -174,6 +176,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::optional<metadata::PublishResult> publish(const metadata::Publication& publication);
   std::optional<metadata::PublishResult> find_published(const metadata::Publication& publication);
   void committed(const metadata::PublishResult& result, Completeness completeness);
+  void make_entry_durable();
+  void name_is_gone();
   bool find_moved_bytes_publishing();
 
   // Edited and inline bytes become a few extents: open_file_packing.cpp. As above.
@@ -202,7 +206,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   const metadata::AccountId account_;
   const metadata::UserId user_;
   OperationQueue operations_;
-  std::atomic<int> changes_queued_ = 0;  ///< operations that reads have to wait for
+  const std::uint64_t connections_seen_;  ///< the database's, when the entry was seen
+  std::atomic<int> changes_queued_ = 0;   ///< operations that reads have to wait for
 
   std::unique_ptr<Packing> packing_;  ///< used by operations only
   std::mutex publish_mutex_;          ///< held while committed content and name are changed
@@ -218,6 +223,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool dirty_ = false;
   bool attributes_pending_ = false;
   bool orphaned_ = false;
+  bool created_ = false;  ///< the entry may not be durable yet
   int writers_ = 0;
   std::shared_ptr<ObjectWriter> stream_;
   std::unique_ptr<ScratchFile> scratch_;

@@ -45,12 +45,17 @@ bool same_source(const metadata::Extent& a, const metadata::Extent& b) {
 
 Step OpenFile::commit(Completeness completeness) {
   throw_if_failed();
+  bool entry_only = false;
   {
     std::lock_guard lock(mutex_);
     if (orphaned_) return Step::done;
-    if (!dirty_ && !attributes_pending_) return Step::done;
+    entry_only = !dirty_ && !attributes_pending_;
   }
   try {
+    if (entry_only) {
+      make_entry_durable();
+      return Step::done;
+    }
     store_stream();
     if (store_scratch() != Step::done) return Step::needs_memory;
     join_small_pieces();
@@ -75,8 +80,35 @@ void OpenFile::publish_content(Completeness completeness) {
   if (const auto result = publish_or_follow(std::move(publication), completeness)) {
     committed(*result, completeness);
   } else {
+    name_is_gone();
+  }
+}
+
+/// A new file that nobody wrote to. Nothing is published: another process may have.
+void OpenFile::make_entry_durable() {
+  std::lock_guard publishing(publish_mutex_);
+  metadata::NodeId node;
+  {
     std::lock_guard lock(mutex_);
-    orphaned_ = true;
+    if (orphaned_ || !created_) return;
+    node = node_.id;
+  }
+  bool there = false;
+  files_.database().transact_repeatable(
+      [&](metadata::Transaction& tx) { there = metadata::Nodes(tx).change(account_, node, {}); });
+  if (!there) return name_is_gone();
+  std::lock_guard lock(mutex_);
+  created_ = false;
+}
+
+/// Somebody removed it elsewhere: commits go nowhere from now on. Or the database crashed before
+/// the entry was durable: then who was promised that it would be has to hear so.
+void OpenFile::name_is_gone() {
+  std::lock_guard lock(mutex_);
+  orphaned_ = true;
+  created_ = false;
+  if (!node_.version && files_.database().connections_made() != connections_seen_) {
+    throw Error(ErrorCode::lost, "the database does not know the new file any more");
   }
 }
 
@@ -231,6 +263,7 @@ void OpenFile::committed(const metadata::PublishResult& result, Completeness com
     base_ = content_;
     base_size_ = size_;
     dirty_ = false;
+    created_ = false;
     attributes_pending_ = false;
     scratch_ = nullptr;
     recoverable_end_ = {};

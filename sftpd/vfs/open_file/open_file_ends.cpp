@@ -25,7 +25,7 @@ bool OpenFile::last_writer_left() {
 
 bool OpenFile::nothing_to_commit() {
   std::lock_guard lock(mutex_);
-  return !dirty_ && !attributes_pending_ && !failure_ && finished_.empty();
+  return !dirty_ && !attributes_pending_ && !failure_ && finished_.empty() && !created_;
 }
 
 storage::Future<void> OpenFile::sync() {

@@ -48,7 +48,7 @@ void OpenFile::end_recovery() {
   }
   if (stream) stream->end_recovery();
   if (!objects.empty()) {
-    files_.database().transact(
+    files_.database().transact_repeatable(
         [&](metadata::Transaction& tx) {
           for (const auto object : objects) metadata::Uploads(tx).end(account_, object);
         },

@@ -1,5 +1,7 @@
 #include "sftpd/vfs/writing/object_reserve.h"
 
+#include <algorithm>
+
 #include "metadata/repositories/objects.h"
 #include "storage/object_key.h"
 
@@ -8,6 +10,7 @@ namespace sftpd::vfs {
 namespace {
 /// Rows a transaction inserts: enough that a folder of photos seldom waits for one.
 constexpr int batch = 16;
+constexpr std::chrono::milliseconds look_every{500};
 }  // namespace
 
 ObjectReserve::ObjectReserve(metadata::Database& database, std::string key_prefix,
@@ -26,6 +29,7 @@ ObjectReserve::~ObjectReserve() {
   for (const auto& [account, spares] : spare_) {
     for (const auto& spare : spares) give_to_collector(account, spare.id);
   }
+  discard_again();
 }
 
 ReservedObject ObjectReserve::take(metadata::AccountId account) {
@@ -33,13 +37,9 @@ ReservedObject ObjectReserve::take(metadata::AccountId account) {
   auto& spares = spare_[account];
   if (spares.empty()) {
     lock.unlock();
-    std::vector<std::string> keys;
-    for (int i = 0; i < batch; ++i) keys.push_back(storage::random_object_key(key_prefix_).text);
-    const auto ids = database_.transact([&](metadata::Transaction& tx) {
-      return metadata::Objects(tx).reserve(account, keys, lease_);
-    });
+    const auto reserved = reserve(account);
     lock.lock();
-    for (std::size_t i = 0; i < ids.size(); ++i) spares.push_back({ids[i], keys[i]});
+    spares.insert(spares.end(), reserved.begin(), reserved.end());
   }
   ReservedObject object = std::move(spares.back());
   spares.pop_back();
@@ -47,9 +47,22 @@ ReservedObject ObjectReserve::take(metadata::AccountId account) {
   return object;
 }
 
+/// Where a COMMIT was in doubt there may be rows that nobody knows: their leases end.
+std::vector<ReservedObject> ObjectReserve::reserve(metadata::AccountId account) {
+  std::vector<ReservedObject> reserved;
+  database_.transact_repeatable([&](metadata::Transaction& tx) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < batch; ++i) keys.push_back(storage::random_object_key(key_prefix_).text);
+    const auto ids = metadata::Objects(tx).reserve(account, keys, lease_);
+    reserved.clear();
+    for (std::size_t i = 0; i < ids.size(); ++i) reserved.push_back({ids[i], keys[i]});
+  });
+  return reserved;
+}
+
 bool ObjectReserve::holds(metadata::AccountId account, metadata::ObjectId id) {
   std::lock_guard lock(mutex_);
-  return taken_.contains({account, id});
+  return taken_.contains({account, id}) || given_up_.contains({account, id});
 }
 
 void ObjectReserve::published(metadata::AccountId account, metadata::ObjectId id) {
@@ -73,11 +86,37 @@ void ObjectReserve::keep_discarded() {
 
 void ObjectReserve::give_to_collector(metadata::AccountId account, metadata::ObjectId id) noexcept {
   try {
-    database_.transact(
+    {
+      std::lock_guard lock(mutex_);
+      given_up_.insert({account, id});
+    }
+    database_.transact_repeatable(
         [&](metadata::Transaction& tx) { metadata::Objects(tx).discard(account, {id}); },
         metadata::Durability::later);
+    std::lock_guard lock(mutex_);
+    given_up_.erase({account, id});
   } catch (const std::exception&) {
-    // The lease ends by itself.
+    // The thread says it again.
+  }
+}
+
+void ObjectReserve::discard_again() noexcept {
+  try {
+    std::map<metadata::AccountId, std::vector<metadata::ObjectId>> ids;
+    {
+      std::lock_guard lock(mutex_);
+      for (const auto& [account, id] : given_up_) ids[account].push_back(id);
+    }
+    for (const auto& [account, list] : ids) {
+      database_.transact_repeatable(
+          [&, account = account, &list = list](metadata::Transaction& tx) {
+            metadata::Objects(tx).discard(account, list);
+          });
+      std::lock_guard lock(mutex_);
+      for (const auto id : list) given_up_.erase({account, id});
+    }
+  } catch (const std::exception&) {
+    // Again soon.
   }
 }
 
@@ -103,10 +142,19 @@ void ObjectReserve::renew_leases() noexcept {
 }
 
 void ObjectReserve::run() {
+  const auto stopped = [this] { return stopping_; };
+  auto renewed = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
-  while (!stop_changed_.wait_for(lock, lease_ / 5, [this] { return stopping_; })) {
+  // Often: other processes' jobs must not be faster once the database is back.
+  while (!stop_changed_.wait_for(lock, std::min<std::chrono::milliseconds>(lease_ / 5, look_every),
+                                 stopped)) {
+    const bool any_given_up = !given_up_.empty();
     lock.unlock();
-    renew_leases();
+    if (any_given_up) discard_again();
+    if (std::chrono::steady_clock::now() - renewed >= lease_ / 5) {
+      renew_leases();
+      renewed = std::chrono::steady_clock::now();
+    }
     lock.lock();
   }
 }

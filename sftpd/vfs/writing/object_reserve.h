@@ -35,14 +35,15 @@ class ObjectReserve {
   /// Throws metadata::Error.
   ReservedObject take(metadata::AccountId account);
 
-  /// Whether this process is writing the object.
+  /// Whether this process is writing the object, or has given it up and could not say so yet.
   bool holds(metadata::AccountId account, metadata::ObjectId id);
 
   /// The object was published: its row is no longer staging.
   void published(metadata::AccountId account, metadata::ObjectId id);
 
   /// The object will not be published: the collector may delete it. Does not throw: where the
-  /// database does not answer, the ending lease says the same.
+  /// database does not answer it is said again, or what is left of an upload that failed would look
+  /// like one that a crash interrupted.
   void discard(metadata::AccountId account, metadata::ObjectId id) noexcept;
 
   /// The program ends: discard() leaves objects to their leases from now on. So an upload that
@@ -51,8 +52,10 @@ class ObjectReserve {
 
  private:
   using Key = std::pair<metadata::AccountId, metadata::ObjectId>;
+  std::vector<ReservedObject> reserve(metadata::AccountId account);
   void give_to_collector(metadata::AccountId account, metadata::ObjectId id) noexcept;
   void renew_leases() noexcept;
+  void discard_again() noexcept;
   void run();
 
   metadata::Database& database_;
@@ -64,6 +67,7 @@ class ObjectReserve {
   bool keeps_discarded_ = false;
   std::map<metadata::AccountId, std::vector<ReservedObject>> spare_;
   std::set<Key> taken_;
+  std::set<Key> given_up_;  ///< the database does not know yet
   std::thread renewer_;
 };
 

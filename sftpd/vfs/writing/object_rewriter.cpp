@@ -104,7 +104,7 @@ class Rewriter {
 
   std::optional<WrittenObject> join(const std::vector<RewritePart>& plan) {
     upload_ = files_.store().create_upload(key(), put_options()).get();
-    files_.database().transact(
+    files_.database().transact_repeatable(
         [&](metadata::Transaction& tx) {
           metadata::Objects(tx).set_upload(rewriting_.account, object_.id, upload_.text);
         },

@@ -22,13 +22,14 @@ constexpr std::size_t piece_min = std::size_t{256} << 10;
 
 ObjectWriter::ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
                            metadata::UserId user, std::uint64_t file_offset, Recovery recovery,
-                           std::int64_t chain)
+                           std::int64_t chain, std::optional<metadata::VersionId> base)
     : files_(files),
       account_(account),
       node_(node),
       user_(user),
       file_offset_(file_offset),
       chain_(chain),
+      base_(base),
       recovery_(recovery),
       share_(files.memory()) {}
 

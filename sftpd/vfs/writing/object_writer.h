@@ -51,14 +51,15 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   enum class Recovery { possible, impossible };
 
   /// `file_offset` is where the object's first byte lies in the file; `chain` what the objects of
-  /// one open file have in common (metadata::UploadRow).
+  /// one open file have in common, `base` the version it began from (metadata::UploadRow).
   ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
                metadata::UserId user, std::uint64_t file_offset, Recovery recovery,
-               std::int64_t chain = 0);
+               std::int64_t chain = 0, std::optional<metadata::VersionId> base = {});
   ~ObjectWriter();
 
   std::uint64_t file_offset() const { return file_offset_; }
   Recovery recovery() const { return recovery_; }
+  std::optional<metadata::VersionId> base() const { return base_; }
   /// Where the contiguous bytes received so far end, in the file.
   std::uint64_t end() const;
 
@@ -141,6 +142,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   const metadata::UserId user_;
   const std::uint64_t file_offset_;
   const std::int64_t chain_;
+  const std::optional<metadata::VersionId> base_;
   std::atomic<Recovery> recovery_;
   std::mutex row_mutex_;  ///< held while the row of `uploads` comes or goes
   bool upload_row_ = false;

@@ -130,11 +130,11 @@ std::string ObjectWriter::type_of(std::span<const std::byte> first_part) const {
 void ObjectWriter::note_upload() {
   std::lock_guard lock(row_mutex_);
   const bool recoverable = recovery_ == Recovery::possible;
-  files_.database().transact(
+  files_.database().transact_repeatable(
       [&](metadata::Transaction& tx) {
         if (recoverable) {
           metadata::Uploads(tx).begin(account_, object_->id, node_, user_, upload_->text,
-                                      file_offset_, chain_);
+                                      file_offset_, chain_, base_);
         } else {
           metadata::Objects(tx).set_upload(account_, object_->id, upload_->text);
         }
@@ -147,7 +147,7 @@ void ObjectWriter::end_recovery() {
   std::lock_guard lock(row_mutex_);
   recovery_ = Recovery::impossible;
   if (!upload_row_) return;
-  files_.database().transact(
+  files_.database().transact_repeatable(
       [&](metadata::Transaction& tx) { metadata::Uploads(tx).end(account_, object_->id); },
       metadata::Durability::later);
   upload_row_ = false;

@@ -11,13 +11,15 @@ class UploadsRepository : public MetadataTest {
  protected:
   UploadsRepository() : file(make(root, "file").id) {}
 
-  ObjectId begin(const std::string& key, seconds lease, std::int64_t chain = 7) {
-    return begin_for(file, key, lease, chain);
+  ObjectId begin(const std::string& key, seconds lease, std::int64_t chain = 7,
+                 std::optional<VersionId> base = {}) {
+    return begin_for(file, key, lease, chain, base);
   }
-  ObjectId begin_for(NodeId node, const std::string& key, seconds lease, std::int64_t chain = 7) {
+  ObjectId begin_for(NodeId node, const std::string& key, seconds lease, std::int64_t chain = 7,
+                     std::optional<VersionId> base = {}) {
     const ObjectId object = reserve(key, lease);
     in([&](Repositories& r) {
-      r.uploads.begin(account, object, node, UserId{3}, "upload-" + key, 4096, chain);
+      r.uploads.begin(account, object, node, UserId{3}, "upload-" + key, 4096, chain, base);
     });
     return object;
   }
@@ -47,13 +49,23 @@ TEST_F(UploadsRepository, AnInterruptedOneIsClaimedOnce) {
 TEST_F(UploadsRepository, TheLastComesFirstAndKnowsWhatItBeganFrom) {
   const ObjectId first = begin("first", seconds{0});
   const auto version = publish(whole(file, reserve("content", seconds{60}), 100))->version;
-  const ObjectId second = begin("second", seconds{0});
+  const ObjectId second = begin("second", seconds{0}, 7, version);
   const auto claimed = claim(seconds{60});
   ASSERT_EQ(claimed.size(), 2U);
   EXPECT_EQ(claimed[0].object, second);
   EXPECT_EQ(claimed[0].base, version);
   EXPECT_EQ(claimed[1].object, first);
   EXPECT_FALSE(claimed[1].base);
+}
+
+TEST_F(UploadsRepository, MayBeNotedTwice) {
+  const ObjectId object = begin("key", seconds{0});
+  in([&](Repositories& r) {
+    r.uploads.begin(account, object, file, UserId{3}, "upload-key", 4096, 7, {});
+  });
+  const auto claimed = claim(seconds{60});
+  ASSERT_EQ(claimed.size(), 1U);
+  EXPECT_EQ(claimed[0].upload, "upload-key");
 }
 
 TEST_F(UploadsRepository, ARunningOneIsLeftAlone) {
@@ -165,7 +177,7 @@ TEST_F(UploadsRepository, TheCollectorEndsOneThatWasGivenUp) {
   EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
   EXPECT_TRUE(claim(seconds{60}).empty());
   EXPECT_EQ(code_of([&](Repositories& r) {
-              r.uploads.begin(account, object, file, UserId{3}, "upload", 0, 0);
+              r.uploads.begin(account, object, file, UserId{3}, "upload", 0, 0, {});
             }),
             ErrorCode::lease_lost);
 }

@@ -253,7 +253,7 @@ TEST_F(Plans, NoStatementReadsAWholeTableOrIndex) {
   });
   check("uploads", [&](Repositories& r) {
     const auto ids = r.objects.reserve(big, {"new"}, seconds{60});
-    r.uploads.begin(big, ids[0], file, UserId{1}, "u", 0, 0);
+    r.uploads.begin(big, ids[0], file, UserId{1}, "u", 0, 0, {});
     EXPECT_TRUE(r.uploads.is_running(big, file));
     r.uploads.postpone(big, ids, seconds{60}, 7);
     r.uploads.end(big, ids[0]);

@@ -157,6 +157,21 @@ TEST_F(InterruptedUploadTest, ContentThatCameLaterStays) {
   EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
 }
 
+TEST_F(InterruptedUploadTest, WhatAnotherServerStoredBeforeTheFirstFullPartCameLater) {
+  put_here("file", noise(200 * kib));
+  const auto began_from = text("SELECT version_id FROM nodes WHERE name = 'file'");
+  const auto handle = tree->open_file("file", {.write = true, .truncate = true}, {});
+  FileSystem elsewhere(scratch.database(), local, options);
+  Vfs there(elsewhere, identity);
+  const auto newer = there.open_file("file", {.write = true, .truncate = true}, {});
+  write_all(*newer, noise(300 * kib, 2));
+  newer->close().get();
+  write_all(*handle, uploaded().substr(0, 350'000));
+  std::string base;
+  while (base.empty()) base = text("SELECT base_version FROM uploads");
+  EXPECT_EQ(base, began_from) << "so the job would leave the newer content alone";
+}
+
 TEST_F(InterruptedUploadTest, AFileThatWasEmptiedAgainStaysEmpty) {
   upload_and_die("", "file", {"0:350000"});
   put_here("file", "");

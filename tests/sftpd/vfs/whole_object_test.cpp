@@ -93,7 +93,7 @@ TEST_F(WholeObjectTest, AFileThatIsBeingWrittenIsRefused) {
   const auto object = scratch.database().transact([&](metadata::Transaction& tx) {
     const auto reserved =
         metadata::Objects(tx).reserve(identity.account, {"other"}, std::chrono::minutes{1}).at(0);
-    metadata::Uploads(tx).begin(identity.account, reserved, id, identity.user, "upload", 0, 0);
+    metadata::Uploads(tx).begin(identity.account, reserved, id, identity.user, "upload", 0, 0, {});
     return reserved;
   });
   EXPECT_EQ(refusal("file"), ErrorCode::being_written);
