@@ -151,6 +151,8 @@ Database::Load Database::load() const { return pool_->load(); }
 void Database::begin_serving() {
   ServerPresence::Options options;
   options.url = pool_->options().url;
+  options.server = ServerId::random();
+  pool_->begin_serving(options.server);
   presence_ = std::make_unique<ServerPresence>(std::move(options), *node_cache_, pool_->observer());
 }
 

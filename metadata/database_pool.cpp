@@ -60,6 +60,17 @@ Database::Load Database::Pool::load() const {
           .connections_max = std::max(1, options_.connections_max)};
 }
 
+void Database::Pool::begin_serving(ServerId server) {
+  const std::lock_guard lock(mutex_);
+  server_ = server;
+  idle_.clear();
+}
+
+std::optional<ServerId> Database::Pool::server() const {
+  const std::lock_guard lock(mutex_);
+  return server_;
+}
+
 std::unique_ptr<Session> Database::Pool::take_idle() {
   const std::lock_guard lock(mutex_);
   if (idle_.empty()) return nullptr;
@@ -73,7 +84,7 @@ std::unique_ptr<Session> Database::Pool::connect(steady_clock::time_point give_u
   while (true) {
     Failure failure;
     try {
-      auto session = std::make_unique<Session>(options_.url);
+      auto session = std::make_unique<Session>(options_.url, server());
       observer().database_connected();
       return session;
     } catch (...) {
@@ -92,7 +103,8 @@ void Database::Pool::give_back(std::unique_ptr<Session> session) {
   {
     const std::lock_guard lock(mutex_);
     --in_use_;
-    if (session && session->is_open()) idle_.push_back(std::move(session));
+    const bool reusable = session && session->is_open() && session->server() == server_;
+    if (reusable) idle_.push_back(std::move(session));
   }
   freed_.notify_one();
 }

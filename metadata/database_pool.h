@@ -35,6 +35,9 @@ class Database::Pool {
   /// Throws unavailable.
   Lease acquire(std::chrono::steady_clock::time_point give_up);
 
+  /// Sessions are those of a server from now on; the ones before are not used again.
+  void begin_serving(ServerId server);
+
   Load load() const;
   const Options& options() const { return options_; }
   Observer& observer() { return observer_ ? *observer_ : silent_; }
@@ -42,6 +45,7 @@ class Database::Pool {
  private:
   void take_slot();
   std::unique_ptr<Session> take_idle();
+  std::optional<ServerId> server() const;
   std::unique_ptr<Session> connect(std::chrono::steady_clock::time_point give_up);
   void give_back(std::unique_ptr<Session> session);
 
@@ -50,6 +54,7 @@ class Database::Pool {
   Observer* const observer_;
   mutable std::mutex mutex_;
   std::condition_variable freed_;
+  std::optional<ServerId> server_;
   int in_use_ = 0;
   int waiting_ = 0;
   std::vector<std::unique_ptr<Session>> idle_;

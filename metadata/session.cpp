@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "metadata/names/server_locks.h"
+
 namespace metadata {
 namespace {
 
@@ -47,9 +49,11 @@ std::string with_defaults(const std::string& url) {
   return joined(' ', " ") + url;
 }
 
-Session::Session(const std::string& url) : connection_(with_defaults(url)), silence_(connection_) {
+Session::Session(const std::string& url, std::optional<ServerId> server)
+    : connection_(with_defaults(url)), silence_(connection_), server_(server) {
   pqxx::nontransaction work(connection_);
   work.exec(session_settings);
+  if (server_) work.exec(enter_script(*server_));
   work.commit();
 }
 

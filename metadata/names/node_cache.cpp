@@ -32,6 +32,8 @@ std::size_t NodeCache::Hash::operator()(const Identity& key) const {
 
 void NodeCache::trust_until(Clock::time_point end) {
   std::lock_guard lock(mutex_);
+  // What was read before may have been changed by others since.
+  if (!trusted(Clock::now())) invalidate_tickets();
   trusted_until_ = end;
 }
 
@@ -41,7 +43,12 @@ void NodeCache::distrust() {
   by_name_.clear();
   by_id_.clear();
   entries_.clear();
-  for (auto& changes : changes_) ++changes;  // Whoever is reading now must not remember it.
+  invalidate_tickets();
+}
+
+/// Whoever is reading now must not remember it.
+void NodeCache::invalidate_tickets() {
+  for (auto& changes : changes_) ++changes;
 }
 
 std::uint64_t& NodeCache::changes_of(AccountId account) {

@@ -104,6 +104,7 @@ class NodeCache {
   static constexpr std::size_t shares = 64;
 
   bool trusted(Clock::time_point now) const { return now < trusted_until_; }
+  void invalidate_tickets();
   const Entry* look_up(Entries::iterator entry, Clock::time_point now);
   std::optional<std::vector<Node>> walk_locked(AccountId account, NodeId start,
                                                const std::vector<std::string>& names,

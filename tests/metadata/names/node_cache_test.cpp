@@ -132,6 +132,14 @@ TEST_F(NodeCacheTest, AnswersOnlyWhileItIsTrusted) {
   EXPECT_FALSE(walk({})) << "read before others could change it";
 }
 
+TEST_F(NodeCacheTest, WhatWasReadBeforeItWasTrustedIsNotKept) {
+  cache.distrust();
+  const auto ticket = cache.begin_reading(account);
+  cache.trust_until(NodeCache::Clock::time_point::max());
+  cache.remember(account, ticket, {top});
+  EXPECT_FALSE(walk({})) << "others may have changed it between the reading and the trust";
+}
+
 TEST_F(NodeCacheTest, IsBounded) {
   know({top});
   std::vector<Node> many;
