@@ -4,6 +4,7 @@
 #include <map>
 
 #include "metadata/migrations/embedded.h"
+#include "metadata/names/server_locks.h"
 #include "metadata/transaction_pqxx.h"
 
 namespace metadata {
@@ -76,6 +77,7 @@ std::string apply_next(Transaction& tx) {
   tx.inner().script(lock_and_create);
   const auto missing = missing_migrations(tx);
   if (missing.empty()) return "";
+  tx.inner().script(distrust_names());  // It may change nodes.
   tx.inner().script(missing.front()->text);
   tx.inner().run(insert_applied, missing.front()->name, missing.front()->sha256);
   return missing.front()->name;

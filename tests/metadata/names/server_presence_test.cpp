@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "metadata/migrations/migrator.h"
 #include "metadata/names/node_cache.h"
 #include "metadata/names/server_locks.h"
 #include "metadata/transaction_pqxx.h"
@@ -148,6 +149,24 @@ TEST_F(ServerPresenceTest, APoolThatServesShowsAllItsSessions) {
     EXPECT_FALSE(server.trusts()) << "the pool goes on without its presence";
     std::this_thread::sleep_for(milliseconds(20));
   }
+}
+
+TEST_F(ServerPresenceTest, AMigrationWaitsUntilTheNamesAreForgotten) {
+  const tests::ScratchDatabase empty{tests::ScratchDatabase::Empty{}};
+  Server server(empty.url());
+  ASSERT_TRUE(server.teller.becomes(true));
+  migrate(empty.url());
+  EXPECT_GE(server.teller.steps_down(), 1);
+}
+
+TEST_F(ServerPresenceTest, WhoChangesTheTreeDoesNotWaitLongForAServerThatHangs) {
+  Session hung(scratch.url());
+  Transaction::Inner(hung).script("SELECT pg_advisory_lock(1397244504, 2)");
+  in([](Repositories& r) {
+    r.transaction.inner().script(distrust_names(milliseconds(100), milliseconds(10)));
+    EXPECT_EQ(std::string(r.transaction.inner().script("SHOW lock_timeout")[0][0].c_str()), "0");
+  });
+  while (!hung.peer_is_gone()) std::this_thread::yield();
 }
 
 TEST_F(ServerPresenceTest, WhoRemovesAUserWaitsUntilTheNamesAreForgotten) {
