@@ -115,6 +115,7 @@ std::optional<Failure> attempt(Session& session, const std::function<void(Transa
   }
   const auto failure = inner.failure;
   usable = roll_back(inner);
+  if (failure && failure->code == ErrorCode::in_doubt) cache.doubt(session.backend());
   const bool is_final =
       !failure || failure->kind == Failure::Kind::refused || failure->code == ErrorCode::in_doubt;
   if (is_final) std::rethrow_exception(thrown);
@@ -189,6 +190,7 @@ void Database::run_single(const std::function<void(Transaction&)>& work, Effects
       failure = sent ? attempt_single(lease.session(), work, *node_cache_) : hung_up();
       if (!failure) return;
       if (failure->kind == Failure::Kind::lost) {
+        if (effects == Effects::writes && sent) node_cache_->doubt(lease.session().backend());
         lease.lose(failure->message);
         if (effects == Effects::writes && sent) {
           throw Error(ErrorCode::in_doubt,

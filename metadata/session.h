@@ -21,6 +21,8 @@ class Session {
   pqxx::connection& connection() { return connection_; }
   bool is_open() const { return connection_.is_open(); }
   const std::optional<ServerId>& server() const { return server_; }
+  /// The process that serves it in the database.
+  std::int64_t backend() const { return backend_; }
 
   /// Whether the server has hung up, as far as the socket knows now; no round trip.
   bool peer_is_gone() const;
@@ -31,6 +33,7 @@ class Session {
   pqxx::connection connection_;
   SilentNotices silence_;
   const std::optional<ServerId> server_;
+  std::int64_t backend_ = 0;
   std::unordered_set<std::string> prepared_;
 };
 

@@ -39,6 +39,10 @@ void NodeCache::trust_until(Clock::time_point end) {
 
 void NodeCache::distrust() {
   std::lock_guard lock(mutex_);
+  distrust_locked();
+}
+
+void NodeCache::distrust_locked() {
   trusted_until_ = {};
   by_name_.clear();
   by_id_.clear();
@@ -49,6 +53,23 @@ void NodeCache::distrust() {
 /// Whoever is reading now must not remember it.
 void NodeCache::invalidate_tickets() {
   for (auto& changes : changes_) ++changes;
+}
+
+void NodeCache::doubt(std::int64_t backend) {
+  std::lock_guard lock(mutex_);
+  distrust_locked();
+  doubts_.push_back(backend);
+}
+
+std::vector<std::int64_t> NodeCache::doubts() {
+  std::lock_guard lock(mutex_);
+  return doubts_;
+}
+
+void NodeCache::settle(std::int64_t backend) {
+  std::lock_guard lock(mutex_);
+  std::erase(doubts_, backend);
+  invalidate_tickets();
 }
 
 std::uint64_t& NodeCache::changes_of(AccountId account) {

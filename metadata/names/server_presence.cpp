@@ -34,6 +34,8 @@ constexpr Statement end_connection{"servers_end_connection",
                                    "SELECT pg_terminate_backend(pid) FROM pg_locks"
                                    " WHERE " IS_SERVERS_LOCK
                                    " AND granted AND mode = 'ExclusiveLock'"};
+constexpr Statement select_living{
+    "servers_living_backends", "SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1::integer[])"};
 
 template <class... Arguments>
 pqxx::result execute(Session& session, const Statement& statement, const Arguments&... arguments) {
@@ -121,6 +123,7 @@ void ServerPresence::run(const std::stop_token& stop) {
 void ServerPresence::beat() {
   const auto sent = steady_clock::now();
   const bool others = others_are_there();
+  settle_doubts();
   if (others && alone_) return step_down();
   const bool was_alone = alone_;
   if (!alone_ && !others && sent - joined_ >= options_.settle) begin_alone();
@@ -138,6 +141,16 @@ void ServerPresence::begin_alone() {
 
 bool ServerPresence::others_are_there() {
   return first_bool(*session_, find_others, options_.server.value);
+}
+
+/// Of a process of the database that is gone, all that it was going to commit is there to be read.
+void ServerPresence::settle_doubts() {
+  auto doubts = cache_.doubts();
+  if (doubts.empty()) return;
+  for (const auto& row : execute(*session_, select_living, array_of(doubts))) {
+    std::erase(doubts, row[0].as<std::int64_t>());
+  }
+  for (const auto gone : doubts) cache_.settle(gone);
 }
 
 void ServerPresence::step_down() {

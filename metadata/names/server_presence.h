@@ -50,6 +50,7 @@ class ServerPresence {
   void beat();
   void begin_alone();
   bool others_are_there();
+  void settle_doubts();
   void step_down();
   void leave() noexcept;
   void wait();

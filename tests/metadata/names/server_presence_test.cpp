@@ -151,6 +151,18 @@ TEST_F(ServerPresenceTest, APoolThatServesShowsAllItsSessions) {
   }
 }
 
+TEST_F(ServerPresenceTest, ACommitInDoubtIsDoubtfulForAsLongAsItCanCome) {
+  auto broken = std::make_unique<Session>(scratch.url());
+  Server server(scratch.url());
+  ASSERT_TRUE(server.teller.becomes(true));
+  server.cache.doubt(broken->backend());
+  std::this_thread::sleep_for(milliseconds(200));
+  EXPECT_FALSE(server.trusts());
+  broken.reset();
+  for (int i = 0; i < 3000 && !server.trusts(); ++i) std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_TRUE(server.trusts());
+}
+
 TEST_F(ServerPresenceTest, AMigrationWaitsUntilTheNamesAreForgotten) {
   const tests::ScratchDatabase empty{tests::ScratchDatabase::Empty{}};
   Server server(empty.url());
