@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -108,6 +109,38 @@ TEST_F(CachedNodesTest, WhatIsCommittedAfterItsConnectionBrokeIsSeen) {
   Transaction::Inner(blocker).script("ROLLBACK");
   while (stored({"file"}).back().mode != 0600U) std::this_thread::yield();
   EXPECT_EQ(cached({"file"}).back().mode, 0600U);
+}
+
+TEST_F(CachedNodesTest, TheDirectoryThatAnEntryLeavesIsForgottenWhoeverHasMovedItMeanwhile) {
+  const Node from = make_directory(root, "from");
+  const Node to = make_directory(root, "to");
+  const Node last = make_directory(root, "last");
+  const Node target = make(last.id, "target");
+  const std::vector<std::function<void(Nodes&, NodeId)>> changes = {
+      [&](Nodes& nodes, NodeId file) { nodes.remove(account, file); },
+      [&](Nodes& nodes, NodeId file) { nodes.rename(account, file, last.id, "renamed"); },
+      [&](Nodes& nodes, NodeId file) { nodes.replace(account, file, target.id); }};
+  for (const auto& change : changes) {
+    const Node file = make(from.id, "file");
+    cached({"to"});
+    std::jthread changing;
+    // Not through the repositories of this process, which would forget the directory already then.
+    Session mover(scratch.url());
+    {
+      Transaction::Inner inner(mover);
+      Transaction transaction(inner);
+      inner.script("BEGIN");
+      Nodes(transaction).rename(account, file.id, to.id, "file");
+      changing = std::jthread([&] { in([&](Repositories& r) { change(r.nodes, file.id); }); });
+      while (text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                  " AND datname = current_database()") == "0") {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      inner.script("COMMIT");
+    }
+    changing.join();
+    EXPECT_TRUE(same(cached({"to"}).back(), stored({"to"}).back()));
+  }
 }
 
 /// Any change of the tree, and every path looked up before and after it.
