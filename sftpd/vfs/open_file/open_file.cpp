@@ -22,6 +22,7 @@ OpenFile::OpenFile(FileSystem& files, metadata::AccountId account, metadata::Use
       user_(user),
       operations_(files.executor(), files.memory()),
       node_(node),
+      row_ctime_(node.ctime),
       size_(node.size),
       content_(content),
       base_(std::move(content)),
@@ -338,6 +339,7 @@ Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
   if (!row.mode && !row.atime && !row.mtime) return Step::done;
   files_.database().transact(
       [&](metadata::Transaction& tx) { metadata::Nodes(tx).change(account_, id, row); });
+  files_.open_files().committed(account_, id);
   return Step::done;
 }
 
@@ -388,10 +390,33 @@ bool OpenFile::catch_up() {
   std::lock_guard lock(mutex_);
   if (dirty_ || stream_ || found->version == node_.version) return true;
   node_ = *found;
+  row_ctime_ = found->ctime;
   size_ = base_size_ = found->size;
   content_ = base_ = Content::of(version);
   mime_ = std::move(version.mime);
   return true;
+}
+
+bool OpenFile::settled_locked() const {
+  return !dirty_ && !attributes_pending_ && !orphaned_ && expected_.empty();
+}
+
+std::optional<std::uint64_t> OpenFile::settled() {
+  std::lock_guard lock(mutex_);
+  if (!settled_locked()) return {};
+  return next_expected_;
+}
+
+void OpenFile::take_attributes(const metadata::Node& row, std::uint64_t settled) {
+  std::lock_guard lock(mutex_);
+  if (!settled_locked() || next_expected_ != settled) return;
+  if (row.version != node_.version || row.ctime < row_ctime_) return;
+  node_.mode = row.mode;
+  node_.uid = row.uid;
+  node_.gid = row.gid;
+  node_.atime = row.atime;
+  node_.mtime = row.mtime;
+  node_.ctime = row_ctime_ = row.ctime;
 }
 
 void OpenFile::orphan(const std::function<void()>& remove_name) {
