@@ -113,6 +113,7 @@ std::optional<Failure> attempt(Session& session, const std::function<void(Transa
   }
   const auto failure = inner.failure;
   usable = roll_back(inner);
+  if (failure && failure->code == ErrorCode::in_doubt) cache.doubt(session.backend());
   if (!failure || failure->kind == Failure::Kind::refused) std::rethrow_exception(thrown);
   return failure;
 }
@@ -147,12 +148,15 @@ Database::Load Database::load() const { return pool_->load(); }
 void Database::pause(std::chrono::milliseconds duration) const {
   pause_unless(pool_->options().give_up, duration);
 }
+
 std::uint64_t Database::connections_made() const { return pool_->connections_made(); }
 
 void Database::begin_serving() {
   pool_->skip_lost_ids();
   ServerPresence::Options options;
   options.url = pool_->options().url;
+  options.server = ServerId::random();
+  pool_->begin_serving(options.server);
   presence_ = std::make_unique<ServerPresence>(std::move(options), *node_cache_, pool_->observer());
 }
 
@@ -193,6 +197,7 @@ void Database::run_single(const std::function<void(Transaction&)>& work, Effects
       failure = sent ? attempt_single(lease.session(), work, *node_cache_) : hung_up();
       if (!failure) return;
       if (failure->kind == Failure::Kind::lost) {
+        if (effects == Effects::writes && sent) node_cache_->doubt(lease.session().backend());
         lease.lose(failure->message);
         if (effects == Effects::writes && sent) {
           throw Error(ErrorCode::in_doubt,

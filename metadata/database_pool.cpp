@@ -82,6 +82,17 @@ Database::Load Database::Pool::load() const {
           .connections_max = std::max(1, options_.connections_max)};
 }
 
+void Database::Pool::begin_serving(ServerId server) {
+  const std::lock_guard lock(mutex_);
+  server_ = server;
+  idle_.clear();
+}
+
+std::optional<ServerId> Database::Pool::server() const {
+  const std::lock_guard lock(mutex_);
+  return server_;
+}
+
 std::unique_ptr<Session> Database::Pool::take_idle() {
   const std::lock_guard lock(mutex_);
   if (idle_.empty()) return nullptr;
@@ -95,7 +106,7 @@ std::unique_ptr<Session> Database::Pool::connect(steady_clock::time_point give_u
   while (true) {
     Failure failure;
     try {
-      auto session = std::make_unique<Session>(options_.url);
+      auto session = std::make_unique<Session>(options_.url, server());
       ++connections_made_;
       if (skips_lost_ids_) skip_ids(*session);
       observer().database_connected();
@@ -128,7 +139,8 @@ void Database::Pool::give_back(std::unique_ptr<Session> session) {
   {
     const std::lock_guard lock(mutex_);
     --in_use_;
-    if (session && session->is_open()) idle_.push_back(std::move(session));
+    const bool reusable = session && session->is_open() && session->server() == server_;
+    if (reusable) idle_.push_back(std::move(session));
   }
   freed_.notify_one();
 }

@@ -40,6 +40,9 @@ class Database::Pool {
   /// Throws unavailable.
   Lease acquire(std::chrono::steady_clock::time_point give_up);
 
+  /// Sessions are those of a server from now on; the ones before are not used again.
+  void begin_serving(ServerId server);
+
   Load load() const;
   std::uint64_t connections_made() const { return connections_made_; }
   /// Now, and on each new connection before it is used, the ids of nodes jump ahead: some may have
@@ -52,6 +55,7 @@ class Database::Pool {
  private:
   void take_slot();
   std::unique_ptr<Session> take_idle();
+  std::optional<ServerId> server() const;
   std::unique_ptr<Session> connect(std::chrono::steady_clock::time_point give_up);
   void give_back(std::unique_ptr<Session> session);
 
@@ -62,6 +66,7 @@ class Database::Pool {
   std::condition_variable freed_;
   std::atomic<std::uint64_t> connections_made_ = 0;
   std::atomic<bool> skips_lost_ids_ = false;
+  std::optional<ServerId> server_;
   int in_use_ = 0;
   int waiting_ = 0;
   std::vector<std::unique_ptr<Session>> idle_;

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "metadata/names/server_locks.h"
+
 namespace metadata {
 namespace {
 
@@ -24,7 +26,7 @@ constexpr std::array<std::pair<const char*, const char*>, 7> defaults{
 constexpr char session_settings[] =
     "SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '5min';"
     "SET jit = off; SET enable_seqscan = off; SET client_min_messages = error;"
-    "SET client_encoding = 'UTF8'; SET bytea_output = 'hex'";
+    "SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SELECT pg_backend_pid()";
 
 std::string joined(char separator, const char* before_last) {
   std::string text;
@@ -47,9 +49,11 @@ std::string with_defaults(const std::string& url) {
   return joined(' ', " ") + url;
 }
 
-Session::Session(const std::string& url) : connection_(with_defaults(url)), silence_(connection_) {
+Session::Session(const std::string& url, std::optional<ServerId> server)
+    : connection_(with_defaults(url)), silence_(connection_), server_(server) {
   pqxx::nontransaction work(connection_);
-  work.exec(session_settings);
+  backend_ = work.exec(session_settings)[0][0].as<std::int64_t>();
+  if (server_) work.exec(enter_script(*server_));
   work.commit();
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "metadata/migrations/embedded.h"
+#include "metadata/names/server_locks.h"
 #include "metadata/transaction_pqxx.h"
 
 namespace metadata {
@@ -82,6 +83,7 @@ std::optional<std::string> apply_next(Transaction& tx) {
   tx.inner().script(create_table);
   const auto missing = missing_migrations(applied_migrations(tx));
   if (missing.empty()) return "";
+  tx.inner().script(distrust_names());  // It may change nodes.
   tx.inner().script(missing.front()->text);
   tx.inner().run(insert_applied, missing.front()->name, missing.front()->sha256);
   return missing.front()->name;

@@ -32,16 +32,44 @@ std::size_t NodeCache::Hash::operator()(const Identity& key) const {
 
 void NodeCache::trust_until(Clock::time_point end) {
   std::lock_guard lock(mutex_);
+  // What was read before may have been changed by others since.
+  if (!trusted(Clock::now())) invalidate_tickets();
   trusted_until_ = end;
 }
 
 void NodeCache::distrust() {
   std::lock_guard lock(mutex_);
+  distrust_locked();
+}
+
+void NodeCache::distrust_locked() {
   trusted_until_ = {};
   by_name_.clear();
   by_id_.clear();
   entries_.clear();
-  for (auto& changes : changes_) ++changes;  // Whoever is reading now must not remember it.
+  invalidate_tickets();
+}
+
+/// Whoever is reading now must not remember it.
+void NodeCache::invalidate_tickets() {
+  for (auto& changes : changes_) ++changes;
+}
+
+void NodeCache::doubt(std::int64_t backend) {
+  std::lock_guard lock(mutex_);
+  distrust_locked();
+  doubts_.push_back(backend);
+}
+
+std::vector<std::int64_t> NodeCache::doubts() {
+  std::lock_guard lock(mutex_);
+  return doubts_;
+}
+
+void NodeCache::settle(std::int64_t backend) {
+  std::lock_guard lock(mutex_);
+  std::erase(doubts_, backend);
+  invalidate_tickets();
 }
 
 std::uint64_t& NodeCache::changes_of(AccountId account) {

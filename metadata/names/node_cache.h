@@ -40,6 +40,12 @@ class NodeCache {
   /// Forgets all of it, and answers no more.
   void distrust();
 
+  /// This process of the database may still commit what was sent to it on a connection that broke:
+  /// as distrust(), and until that process is known to be gone.
+  void doubt(std::int64_t backend);
+  std::vector<std::int64_t> doubts();
+  void settle(std::int64_t backend);
+
   /// As Nodes::walk; nothing if it takes the database to know.
   std::optional<std::vector<Node>> walk(AccountId account, NodeId start,
                                         const std::vector<std::string>& names);
@@ -103,7 +109,9 @@ class NodeCache {
   };
   static constexpr std::size_t shares = 64;
 
-  bool trusted(Clock::time_point now) const { return now < trusted_until_; }
+  bool trusted(Clock::time_point now) const { return doubts_.empty() && now < trusted_until_; }
+  void distrust_locked();
+  void invalidate_tickets();
   const Entry* look_up(Entries::iterator entry, Clock::time_point now);
   std::optional<std::vector<Node>> walk_locked(AccountId account, NodeId start,
                                                const std::vector<std::string>& names,
@@ -114,6 +122,7 @@ class NodeCache {
 
   std::mutex mutex_;  ///< guards all below
   Clock::time_point trusted_until_{};
+  std::vector<std::int64_t> doubts_;
   Entries entries_;                                                ///< the one used last in front
   std::unordered_map<NameView, Entries::iterator, Hash> by_name_;  ///< keys lie in the entries
   std::unordered_map<Identity, Entries::iterator, Hash> by_id_;

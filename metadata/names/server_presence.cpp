@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "metadata/names/node_cache.h"
+#include "metadata/names/server_locks.h"
 #include "metadata/session.h"
 #include "metadata/transaction_pqxx.h"
 
@@ -18,33 +19,33 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// 'SHBX' in ASCII, and which of our locks it is.
-#define SERVERS_LOCK "1397244504, 2"
-#define LOCK_ROWS                                                                   \
-  "pg_locks WHERE locktype = 'advisory' AND classid = 1397244504 AND objid = 2 AND" \
-  " database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-
+constexpr Statement lock_session{"servers_show_session",
+                                 "SELECT pg_advisory_lock_shared(" SESSIONS_LOCK_CLASS ", $1)"};
 constexpr Statement lock_shared{"servers_join", "SELECT pg_advisory_lock_shared(" SERVERS_LOCK ")"};
 constexpr Statement lock_alone{"servers_be_alone", "SELECT pg_try_advisory_lock(" SERVERS_LOCK ")"};
 constexpr Statement unlock_alone{"servers_step_down",
                                  "SELECT pg_advisory_unlock(" SERVERS_LOCK ")"};
-constexpr Statement somebody_waits{"servers_waiting",
-                                   "SELECT EXISTS (SELECT FROM " LOCK_ROWS " AND NOT granted)"};
+constexpr Statement find_others{"servers_others",
+                                "SELECT EXISTS (SELECT FROM pg_locks WHERE " IS_SERVERS_LOCK
+                                "   AND NOT granted)"
+                                " OR EXISTS (SELECT FROM pg_locks WHERE " IS_SESSIONS_LOCK
+                                "   AND objid <> $1::oid)"};
 constexpr Statement end_connection{"servers_end_connection",
-                                   "SELECT pg_terminate_backend(pid) FROM " LOCK_ROWS
+                                   "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                                   " WHERE " IS_SERVERS_LOCK
                                    " AND granted AND mode = 'ExclusiveLock'"};
+constexpr Statement select_living{
+    "servers_living_backends", "SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1::integer[])"};
 
-#undef LOCK_ROWS
-#undef SERVERS_LOCK
-
-bool first_bool(Session& session, const Statement& statement) {
+template <class... Arguments>
+pqxx::result execute(Session& session, const Statement& statement, const Arguments&... arguments) {
   Transaction::Inner inner(session);
-  return inner.run(statement)[0][0].as<bool>();
+  return inner.run(statement, arguments...);
 }
 
-void execute(Session& session, const Statement& statement) {
-  Transaction::Inner inner(session);
-  inner.run(statement);
+template <class... Arguments>
+bool first_bool(Session& session, const Statement& statement, const Arguments&... arguments) {
+  return execute(session, statement, arguments...)[0][0].template as<bool>();
 }
 
 /// False if it took longer than `patience`.
@@ -89,6 +90,7 @@ ServerPresence::~ServerPresence() {
 void ServerPresence::join(milliseconds patience) {
   try {
     auto session = std::make_unique<Session>(options_.url);
+    execute(*session, lock_session, options_.server.value);
     if (!lock_within(*session, patience)) {
       // It hangs. Once its connection is gone, it trusts its cache for a moment still.
       execute(*session, end_connection);
@@ -120,15 +122,35 @@ void ServerPresence::run(const std::stop_token& stop) {
 
 void ServerPresence::beat() {
   const auto sent = steady_clock::now();
-  const bool others_wait = first_bool(*session_, somebody_waits);
-  if (alone_ && others_wait) return step_down();
-  if (!alone_) {
-    if (others_wait || sent - joined_ < options_.settle) return;
-    alone_ = first_bool(*session_, lock_alone);
-    if (!alone_) return;
-    observer_.serving_alone(true);
-  }
+  const bool others = others_are_there();
+  settle_doubts();
+  if (others && alone_) return step_down();
+  const bool was_alone = alone_;
+  if (!alone_ && !others && sent - joined_ >= options_.settle) begin_alone();
+  if (!alone_) return;
   cache_.trust_until(sent + options_.trust);
+  if (!was_alone) observer_.serving_alone(true);
+}
+
+void ServerPresence::begin_alone() {
+  if (!first_bool(*session_, lock_alone)) return;
+  // A session that came before the lock did not wait for it; one that comes now does.
+  alone_ = !others_are_there();
+  if (!alone_) execute(*session_, unlock_alone);
+}
+
+bool ServerPresence::others_are_there() {
+  return first_bool(*session_, find_others, options_.server.value);
+}
+
+/// Of a process of the database that is gone, all that it was going to commit is there to be read.
+void ServerPresence::settle_doubts() {
+  auto doubts = cache_.doubts();
+  if (doubts.empty()) return;
+  for (const auto& row : execute(*session_, select_living, array_of(doubts))) {
+    std::erase(doubts, row[0].as<std::int64_t>());
+  }
+  for (const auto gone : doubts) cache_.settle(gone);
 }
 
 void ServerPresence::step_down() {

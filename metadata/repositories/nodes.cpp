@@ -60,16 +60,13 @@ constexpr Statement update_node{
     "UPDATE nodes SET mode = coalesce($3, mode), uid = coalesce($4, uid), gid = coalesce($5, gid),"
     " atime = coalesce(shoebox_time($6), atime), mtime = coalesce(shoebox_time($7), mtime),"
     " ctime = clock_timestamp() WHERE account_id = $1 AND id = $2"};
-// What the functions do to the directories that the entries leave has to be known too.
-#define PARENT_OF(node) \
-  "(SELECT n.parent_id FROM nodes n WHERE n.account_id = $1 AND n.id = " node ")"
-constexpr Statement rename_node{"nodes_rename",
-                                "SELECT " PARENT_OF("$2") ", shoebox_node_rename($1, $2, $3, $4)"};
-constexpr Statement replace_node{"nodes_replace", "SELECT " PARENT_OF("$2") ", " PARENT_OF(
-                                                      "$3") ", shoebox_node_replace($1, $2, $3)"};
+// They tell which directories the entries left: known for sure only where the rows are locked.
+constexpr Statement move_node{"nodes_rename",
+                              "SELECT old_parent FROM shoebox_move_node($1, $2, $3, $4)"};
+constexpr Statement replace_node{
+    "nodes_replace", "SELECT s_parent, t_parent, node FROM shoebox_replace_node($1, $2, $3)"};
 constexpr Statement remove_node{"nodes_remove",
-                                "SELECT " PARENT_OF("$2") ", shoebox_node_remove($1, $2)"};
-#undef PARENT_OF
+                                "SELECT parent, removed FROM shoebox_remove_node($1, $2)"};
 // Primary keys.
 constexpr Statement find_replaced{
     "nodes_replaced",
@@ -217,7 +214,7 @@ void Nodes::rename(AccountId account, NodeId id, NodeId new_parent, const std::s
   inner.touch(account, id);
   inner.touch(account, new_parent);
   inner.touch(account, new_parent, new_name);
-  touch_parent(inner, account, inner.run(rename_node, account, id, new_parent, new_name)[0][0]);
+  touch_parent(inner, account, inner.run(move_node, account, id, new_parent, new_name)[0][0]);
 }
 
 NodeId Nodes::replace(AccountId account, NodeId source, NodeId target) {

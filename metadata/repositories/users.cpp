@@ -1,6 +1,6 @@
 #include "metadata/repositories/users.h"
 
-#include "metadata/names/server_presence.h"
+#include "metadata/names/server_locks.h"
 #include "metadata/transaction_pqxx.h"
 
 namespace metadata {
@@ -140,7 +140,7 @@ std::vector<std::pair<UserId, TransferRates>> Users::rates(const std::vector<Use
 void Users::remove(UserId id) {
   // Takes as long as the account is large. Its names are in no server's memory meanwhile.
   transaction_.inner().script("SET LOCAL statement_timeout = 0");
-  transaction_.inner().script(distrust_names);
+  transaction_.inner().script(distrust_names());
   transaction_.inner().run(remove_user, id);
 }
 

@@ -92,6 +92,18 @@ def test_directories_moved_on_one_are_moved_on_the_other(nodes):
     assert first.stat("/moved/b/photo").mtime == 1_500_000_000
 
 
+def test_attributes_set_on_one_are_there_for_who_opens_again_on_the_other(nodes):
+    first, second = nodes
+    first.put("/photo", b"photo")
+    kept = first.open("/photo", F_READ)
+    second.setstat("/photo", Attrs(permissions=0o600, atime=5, mtime=1_500_000_000))
+    again = first.open("/photo", F_READ)
+    attrs = first.fstat(again)
+    assert attrs.mtime == 1_500_000_000 and attrs.permissions & 0o7777 == 0o600
+    for handle in (kept, again):
+        first.close(handle)
+
+
 def test_a_reader_on_one_keeps_what_the_other_replaces(nodes):
     first, second = nodes
     old, new = content(2_000_000, "old"), content(1_500_000, "new")

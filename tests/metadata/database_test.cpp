@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "metadata/names/node_cache.h"
 #include "metadata/transaction_pqxx.h"
 #include "tests/support/metadata/scratch_database.h"
 
@@ -185,6 +186,7 @@ TEST(Database, AConnectionThatBreaksDuringCommitLeavesDoubt) {
             }),
             ErrorCode::in_doubt);
   EXPECT_EQ(attempts, 1) << "what may have happened is not repeated";
+  EXPECT_EQ(scratch.database().node_cache().doubts().size(), 1U) << "nor are names believed";
 }
 
 TEST(Database, WhatMayBeDoneTwiceIsRepeatedWhereACommitIsInDoubt) {

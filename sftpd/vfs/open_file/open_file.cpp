@@ -23,6 +23,7 @@ OpenFile::OpenFile(FileSystem& files, metadata::AccountId account, metadata::Use
       operations_(files.executor(), files.memory()),
       connections_seen_(files.database().connections_made()),
       node_(node),
+      row_ctime_(node.ctime),
       size_(node.size),
       content_(content),
       base_(std::move(content)),
@@ -352,6 +353,7 @@ Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
   if (!row.mode && !row.atime && !row.mtime) return Step::done;
   files_.database().transact_repeatable(
       [&](metadata::Transaction& tx) { metadata::Nodes(tx).change(account_, id, row); });
+  files_.open_files().committed(account_, id);
   return Step::done;
 }
 
@@ -402,6 +404,7 @@ bool OpenFile::catch_up() {
   std::lock_guard lock(mutex_);
   if (dirty_ || stream_ || found->version == node_.version) return true;
   node_ = *found;
+  row_ctime_ = found->ctime;
   size_ = base_size_ = found->size;
   content_ = base_ = Content::of(version);
   mime_ = std::move(version.mime);
@@ -411,6 +414,28 @@ bool OpenFile::catch_up() {
 void OpenFile::created() {
   std::lock_guard lock(mutex_);
   created_ = true;
+}
+
+bool OpenFile::settled_locked() const {
+  return !dirty_ && !attributes_pending_ && !orphaned_ && expected_.empty();
+}
+
+std::optional<std::uint64_t> OpenFile::settled() {
+  std::lock_guard lock(mutex_);
+  if (!settled_locked()) return {};
+  return next_expected_;
+}
+
+void OpenFile::take_attributes(const metadata::Node& row, std::uint64_t settled) {
+  std::lock_guard lock(mutex_);
+  if (!settled_locked() || next_expected_ != settled) return;
+  if (row.version != node_.version || row.ctime < row_ctime_) return;
+  node_.mode = row.mode;
+  node_.uid = row.uid;
+  node_.gid = row.gid;
+  node_.atime = row.atime;
+  node_.mtime = row.mtime;
+  node_.ctime = row_ctime_ = row.ctime;
 }
 
 void OpenFile::orphan(const std::function<void()>& remove_name) {

@@ -73,6 +73,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool catch_up();
   /// This process has made the entry, and not waited for the disk: sync and close have to.
   void created();
+  /// Nothing if it may be ahead of the database; else what take_attributes() wants to know.
+  std::optional<std::uint64_t> settled();
+  /// Another process may have set attributes: takes those of a row that was read, unless this one
+  /// has changed something since settled() said that number.
+  void take_attributes(const metadata::Node& row, std::uint64_t settled);
   /// The same bytes may lie in other objects by now: looks where, when what was known is gone or
   /// soon will be. May wait for the database. False if nothing has moved.
   bool find_moved_bytes();
@@ -197,6 +202,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool nothing_to_commit();
   bool last_writer_left();
   void revert();
+  bool settled_locked() const;
   void discard_finished();
   void throw_if_failed();
   void remember_failure();
@@ -215,6 +221,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::map<std::uint64_t, Expected> expected_;
   std::uint64_t next_expected_ = 0;
   metadata::Node node_;
+  metadata::Time row_ctime_;  ///< of the row that node_ was last taken from
   std::uint64_t size_ = 0;
   Content content_;
   Content base_;

@@ -45,13 +45,26 @@ std::shared_ptr<OpenFile> OpenFiles::open(const Identity& who, const metadata::N
   metadata::Node current = node;
   for (;;) {
     if (const auto known = find(who.account, node.id)) {
-      if (known->version() == current.version || known->catch_up()) return known;
+      if (bring_up_to_date(*known, current, seen)) return known;
     } else if (auto made = add(who, current)) {
       // Somebody may have committed and gone between the reading of the node and now.
       if (commits_ == seen || made->catch_up()) return made;
     }
+    seen = commits_;
     current = read_again(who.account, node.id);
   }
+}
+
+/// False if the node has to be read again: what was read is older than something that this process
+/// has changed, or the file has no name any more.
+bool OpenFiles::bring_up_to_date(OpenFile& known, const metadata::Node& current,
+                                 std::uint64_t seen) {
+  if (known.version() != current.version) return known.catch_up();
+  const auto settled = known.settled();
+  if (!settled) return true;
+  if (committed_since(seen, known.account(), current.id)) return false;
+  known.take_attributes(current, *settled);
+  return true;
 }
 
 metadata::Node OpenFiles::read_again(metadata::AccountId account, metadata::NodeId node) {

@@ -25,12 +25,13 @@ class OpenFiles {
  public:
   explicit OpenFiles(FileSystem& files) : files_(files) {}
 
-  /// Counts the commits of this process. Read it before a node that is to be opened.
+  /// Counts what open files of this process changed: commits, and attributes that were set. Read it
+  /// before a node that is to be opened.
   std::uint64_t commits() const { return commits_; }
   /// Called before the file stops being ahead of the database.
   void committed(metadata::AccountId account, metadata::NodeId node);
-  /// Whether this process has published new content of the node since commits() were `seen`; also
-  /// true where so many have been made that nobody knows any more.
+  /// Whether this process has changed the node in that way since commits() were `seen`; also true
+  /// where so many changes have been made that nobody knows any more.
   bool committed_since(std::uint64_t seen, metadata::AccountId account, metadata::NodeId node);
 
   /// The open file of a node, made or brought up to date from its current version; may wait for the
@@ -63,6 +64,7 @@ class OpenFiles {
 
  private:
   using Key = std::pair<metadata::AccountId, metadata::NodeId>;
+  bool bring_up_to_date(OpenFile& known, const metadata::Node& current, std::uint64_t seen);
   metadata::Node read_again(metadata::AccountId account, metadata::NodeId node);
   std::shared_ptr<OpenFile> hold(OpenFile* file);
   /// Makes the file and puts it into the table; null if there is one.

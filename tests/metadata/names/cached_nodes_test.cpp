@@ -2,11 +2,15 @@
 
 #include "metadata/names/cached_nodes.h"
 
+#include <sys/socket.h>
+
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
 
 #include "metadata/names/node_cache.h"
+#include "metadata/transaction_pqxx.h"
 #include "tests/metadata/metadata_test.h"
 
 namespace metadata {
@@ -23,7 +27,10 @@ bool same(const Node& a, const Node& b) {
 class CachedNodesTest : public MetadataTest {
  protected:
   CachedNodesTest() { cache.trust_until(NodeCache::Clock::time_point::max()); }
-  ~CachedNodesTest() override { cache.distrust(); }
+  ~CachedNodesTest() override {
+    cache.distrust();
+    for (const auto backend : cache.doubts()) cache.settle(backend);
+  }
 
   std::vector<Node> cached(const Names& names) {
     return CachedNodes(scratch.database()).walk(account, root, names);
@@ -72,6 +79,68 @@ TEST_F(CachedNodesTest, ATransactionThatFailsIsForgottenToo) {
             ErrorCode::in_doubt);
   EXPECT_FALSE(known({"file"}));
   EXPECT_EQ(cached({"file"}).back().mode, 0644U);
+}
+
+TEST_F(CachedNodesTest, WhatIsCommittedAfterItsConnectionBrokeIsSeen) {
+  const Node file = make(root, "file");
+  cached({"file"});
+  Session blocker(scratch.url());
+  Transaction::Inner(blocker).script("BEGIN; SELECT FROM nodes FOR UPDATE");
+  int socket = -1;
+  std::jthread breaker([&] {
+    while (text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()") == "0") {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    ::shutdown(socket, SHUT_RDWR);
+  });
+  std::optional<ErrorCode> code;
+  try {
+    scratch.database().execute([&](Transaction& tx) {
+      socket = tx.inner().session.connection().sock();
+      return Nodes(tx).change(account, file.id,
+                              {.mode = 0600, .uid = {}, .gid = {}, .atime = {}, .mtime = {}});
+    });
+  } catch (const Error& error) {
+    code = error.code();
+  }
+  ASSERT_EQ(code, ErrorCode::in_doubt);
+  EXPECT_EQ(cached({"file"}).back().mode, 0644U) << "not yet";
+  Transaction::Inner(blocker).script("ROLLBACK");
+  while (stored({"file"}).back().mode != 0600U) std::this_thread::yield();
+  EXPECT_EQ(cached({"file"}).back().mode, 0600U);
+}
+
+TEST_F(CachedNodesTest, TheDirectoryThatAnEntryLeavesIsForgottenWhoeverHasMovedItMeanwhile) {
+  const Node from = make_directory(root, "from");
+  const Node to = make_directory(root, "to");
+  const Node last = make_directory(root, "last");
+  const Node target = make(last.id, "target");
+  const std::vector<std::function<void(Nodes&, NodeId)>> changes = {
+      [&](Nodes& nodes, NodeId file) { nodes.remove(account, file); },
+      [&](Nodes& nodes, NodeId file) { nodes.rename(account, file, last.id, "renamed"); },
+      [&](Nodes& nodes, NodeId file) { nodes.replace(account, file, target.id); }};
+  for (const auto& change : changes) {
+    const Node file = make(from.id, "file");
+    cached({"to"});
+    std::jthread changing;
+    // Not through the repositories of this process, which would forget the directory already then.
+    Session mover(scratch.url());
+    {
+      Transaction::Inner inner(mover);
+      Transaction transaction(inner);
+      inner.script("BEGIN");
+      Nodes(transaction).rename(account, file.id, to.id, "file");
+      changing = std::jthread([&] { in([&](Repositories& r) { change(r.nodes, file.id); }); });
+      while (text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                  " AND datname = current_database()") == "0") {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      inner.script("COMMIT");
+    }
+    changing.join();
+    EXPECT_TRUE(same(cached({"to"}).back(), stored({"to"}).back()));
+  }
 }
 
 /// Any change of the tree, and every path looked up before and after it.

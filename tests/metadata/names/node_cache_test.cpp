@@ -132,6 +132,29 @@ TEST_F(NodeCacheTest, AnswersOnlyWhileItIsTrusted) {
   EXPECT_FALSE(walk({})) << "read before others could change it";
 }
 
+TEST_F(NodeCacheTest, WhatWasReadBeforeItWasTrustedIsNotKept) {
+  cache.distrust();
+  const auto ticket = cache.begin_reading(account);
+  cache.trust_until(NodeCache::Clock::time_point::max());
+  cache.remember(account, ticket, {top});
+  EXPECT_FALSE(walk({})) << "others may have changed it between the reading and the trust";
+}
+
+TEST_F(NodeCacheTest, ADoubtEndsTheTrustUntilItIsSettled) {
+  know({top});
+  cache.doubt(4711);
+  cache.trust_until(NodeCache::Clock::time_point::max());
+  know({top});
+  EXPECT_FALSE(walk({}));
+  EXPECT_EQ(cache.doubts(), std::vector<std::int64_t>{4711});
+  const auto ticket = cache.begin_reading(account);
+  cache.settle(4711);
+  cache.remember(account, ticket, {top});
+  EXPECT_FALSE(walk({})) << "read before the doubt was settled";
+  know({top});
+  EXPECT_TRUE(walk({}));
+}
+
 TEST_F(NodeCacheTest, IsBounded) {
   know({top});
   std::vector<Node> many;

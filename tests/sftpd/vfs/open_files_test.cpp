@@ -70,6 +70,31 @@ TEST_F(OpenFileTest, TimesSetByPathWhileOpenOutliveClose) {
   EXPECT_EQ(stat("file").mtime, 2000);
 }
 
+TEST_F(OpenFileTest, AttributesSetByAnotherProcessAreThereForWhoOpensAgain) {
+  put("file", "content");
+  const auto first = open_reading("file");
+  const auto set_elsewhere = [&](std::int64_t mtime) {
+    metadata::NodeChanges changes;
+    changes.mode = 0600;
+    changes.mtime = metadata::Time{std::chrono::seconds{mtime}};
+    scratch.database().transact([&](metadata::Transaction& tx) {
+      metadata::Nodes(tx).change(identity.account, node("file").id, changes);
+    });
+  };
+  set_elsewhere(2000);
+  const auto second = open_editing("file");
+  EXPECT_EQ(second->attributes().mtime, 2000);
+  EXPECT_EQ(second->attributes().permissions & 07777, 0600U);
+  second->set_attributes({.mtime = 3000}).get();
+  EXPECT_EQ(open_reading("file")->attributes().mtime, 3000) << "own changes are in the row";
+  write(*second, 0, "edited");
+  set_elsewhere(4000);
+  EXPECT_GT(open_reading("file")->attributes().mtime, 4000) << "what was written comes later";
+  second->close().get();
+  set_elsewhere(5000);
+  EXPECT_EQ(open_reading("file")->attributes().mtime, 5000);
+}
+
 TEST_F(OpenFileTest, TimesSetByPathOfAnUntouchedOpenFileOutliveClose) {
   put("file", "content");
   const auto handle = open_writing("file");
