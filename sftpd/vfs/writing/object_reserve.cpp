@@ -73,8 +73,9 @@ void ObjectReserve::published(metadata::AccountId account, metadata::ObjectId id
 void ObjectReserve::discard(metadata::AccountId account, metadata::ObjectId id) noexcept {
   {
     std::lock_guard lock(mutex_);
-    taken_.erase({account, id});
+    auto taken = taken_.extract({account, id});
     if (keeps_discarded_) return;
+    given_up_.insert(std::move(taken));  // At once: holds() must not miss it.
   }
   give_to_collector(account, id);
 }
