@@ -138,7 +138,7 @@ case $what in
     # shellcheck disable=SC2086  # a list of words
     step "build tsan" build tsan $tsan_programs
     step "tests tsan" run_tsan
-    step "build fuzz" build fuzz fuzzers
+    step "build with clang" build fuzz shoebox fuzzers
     step "fuzzing" run_fuzzers
     ;;
 esac

@@ -173,7 +173,7 @@ storage::Future<void> FileHandle::write(std::uint64_t offset, storage::Payload b
     try {
       if (future->get().text() != copy) std::abort();
       promise->set_value();
-    } catch (const Error&) {
+    } catch (...) {  // also of a tree that is destroyed with answers outstanding
       promise->set_exception(std::current_exception());
     }
   });
