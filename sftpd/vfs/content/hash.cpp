@@ -15,6 +15,17 @@ Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
   expect(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
 }
 
+Sha256Hasher::Sha256Hasher(const Sha256Hasher& other)
+    : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+  if (!context_) throw std::bad_alloc();
+  expect(EVP_MD_CTX_copy_ex(context_.get(), other.context_.get()));
+}
+
+Sha256Hasher& Sha256Hasher::operator=(const Sha256Hasher& other) {
+  *this = Sha256Hasher(other);
+  return *this;
+}
+
 void Sha256Hasher::add(std::span<const std::byte> bytes) {
   expect(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
 }
@@ -26,10 +37,14 @@ metadata::Sha256 Sha256Hasher::finish() {
   return hash;
 }
 
-metadata::Sha256 sha256_of(const std::string& bytes) {
+metadata::Sha256 sha256_of(std::span<const std::byte> bytes) {
   Sha256Hasher hasher;
-  hasher.add(std::as_bytes(std::span(bytes)));
+  hasher.add(bytes);
   return hasher.finish();
+}
+
+metadata::Sha256 sha256_of(const std::string& bytes) {
+  return sha256_of(std::as_bytes(std::span(bytes)));
 }
 
 }  // namespace sftpd::vfs

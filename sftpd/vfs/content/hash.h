@@ -10,10 +10,17 @@
 
 namespace sftpd::vfs {
 
-/// SHA-256 of bytes that come piece by piece. Throws std::bad_alloc. Not thread-safe.
+/// SHA-256 of bytes that come piece by piece. A copy goes on from the same bytes. Throws
+/// std::bad_alloc. Not thread-safe.
 class Sha256Hasher {
  public:
   Sha256Hasher();
+  Sha256Hasher(const Sha256Hasher& other);
+  Sha256Hasher& operator=(const Sha256Hasher& other);
+  Sha256Hasher(Sha256Hasher&& other) noexcept = default;
+  Sha256Hasher& operator=(Sha256Hasher&& other) noexcept = default;
+  ~Sha256Hasher() = default;
+
   void add(std::span<const std::byte> bytes);
   /// Of all bytes added; afterwards it is over.
   metadata::Sha256 finish();
@@ -22,6 +29,7 @@ class Sha256Hasher {
   std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
 };
 
+metadata::Sha256 sha256_of(std::span<const std::byte> bytes);
 metadata::Sha256 sha256_of(const std::string& bytes);
 
 }  // namespace sftpd::vfs

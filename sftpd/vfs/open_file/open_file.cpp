@@ -146,9 +146,9 @@ Step OpenFile::stream_step(std::uint64_t offset, const storage::Payload& bytes, 
     {
       std::lock_guard lock(mutex_);
       if (!stream_) {
-        stream_ =
-            std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
-                                           recovery_locked(offset), upload_chain_, node_.version);
+        stream_ = std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
+                                                 recovery_locked(offset), upload_chain_,
+                                                 node_.version, hashed_.up_to(offset));
       }
       fits = stream_->accepts(offset, bytes.size());
     }
@@ -230,6 +230,7 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
   content_.replace(writer.get(),
                    Stored{written.row.object, std::make_shared<const std::string>(written.key),
                           written.row.size, 0, shared_checksums(written.row)});
+  hashed_.add(writer->file_offset(), written);
   finished_.push_back(std::move(written));
   stream_ = nullptr;
 }

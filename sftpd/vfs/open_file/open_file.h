@@ -17,6 +17,7 @@
 #include "sftpd/vfs/attributes.h"
 #include "sftpd/vfs/content/content.h"
 #include "sftpd/vfs/open_file/file_handle.h"
+#include "sftpd/vfs/open_file/hashed_prefix.h"
 #include "sftpd/vfs/open_file/operation_queue.h"
 #include "sftpd/vfs/writing/object_writer.h"
 #include "sftpd/vfs/writing/scratch_file.h"
@@ -235,6 +236,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::shared_ptr<ObjectWriter> stream_;
   std::unique_ptr<ScratchFile> scratch_;
   std::vector<WrittenObject> finished_;  ///< stored, not published yet
+  HashedPrefix hashed_;                  ///< what streamed from the beginning
   const std::int64_t upload_chain_;      ///< what uploads of this open file have in common
   /// Up to here a crash would leave the file whole.
   std::optional<std::uint64_t> recoverable_end_;

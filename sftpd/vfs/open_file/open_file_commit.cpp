@@ -160,11 +160,12 @@ metadata::Publication OpenFile::publication_locked(Completeness completeness) {
 /// The hash of all content where it is known without reading it again.
 std::optional<metadata::Sha256> OpenFile::whole_hash_locked(
     const metadata::Publication& publication) {
+  if (auto hash = hashed_.hash_of(publication.extents, size_)) return hash;
   if (publication.extents.size() != 1) return {};
   const auto& only = publication.extents.front();
-  if (only.offset != 0 || only.length != size_) return {};
-  if (const auto* bytes = std::get_if<std::string>(&only.source)) return sha256_of(*bytes);
-  const auto& slice = std::get<metadata::ObjectSlice>(only.source);
+  const auto* whole = std::get_if<metadata::ObjectSlice>(&only.source);
+  if (!whole || only.offset != 0 || only.length != size_) return {};
+  const auto& slice = *whole;
   for (const auto& written : finished_) {
     if (written.row.object == slice.object && slice.offset == 0 && written.row.size == size_) {
       return written.row.sha256;

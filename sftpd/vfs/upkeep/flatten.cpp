@@ -77,12 +77,13 @@ class Flattener {
   void rewrite(const metadata::Version& version) {
     const Rewriting rewriting{scattered_.account, scattered_.node,
                               Content::of(version).pieces(0, version.size), version.mime};
-    const auto written = rewrite_object(files_, rewriting, [this] { return may_go_on(); });
+    auto written = rewrite_object(files_, rewriting, [this] { return may_go_on(); });
     if (!written) return;
     try {
       if (version.sha256 && written->row.sha256 && version.sha256 != written->row.sha256) {
         throw Error(ErrorCode::content_damaged, "a file's pieces have another hash than the file");
       }
+      if (!written->row.sha256) written->row.sha256 = version.sha256;  // Who reads it compares.
       if (publish(written->row)) {
         files_.objects().published(scattered_.account, written->row.object);
         files_.counts().flattened_files.add();

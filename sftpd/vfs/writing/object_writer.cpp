@@ -22,7 +22,8 @@ constexpr std::size_t piece_min = std::size_t{256} << 10;
 
 ObjectWriter::ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
                            metadata::UserId user, std::uint64_t file_offset, Recovery recovery,
-                           std::int64_t chain, std::optional<metadata::VersionId> base)
+                           std::int64_t chain, std::optional<metadata::VersionId> base,
+                           std::optional<Sha256Hasher> before)
     : files_(files),
       account_(account),
       node_(node),
@@ -31,7 +32,9 @@ ObjectWriter::ObjectWriter(FileSystem& files, metadata::AccountId account, metad
       chain_(chain),
       base_(base),
       recovery_(recovery),
-      share_(files.memory()) {}
+      share_(files.memory()),
+      continues_(before.has_value()),
+      hash_(before ? std::move(*before) : Sha256Hasher()) {}
 
 ObjectWriter::~ObjectWriter() = default;
 

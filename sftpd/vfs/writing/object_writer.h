@@ -31,6 +31,8 @@ struct WrittenObject {
   std::string key;
   bool duplicate = false;   ///< the account had these bytes: `row` is that live object, none is new
   bool upload_row = false;  ///< `uploads` has a row for it, which ends when it is published
+  /// Of what ObjectWriter was told stands before it, and its own bytes; none: they were not hashed.
+  std::optional<Sha256Hasher> hash{};
 };
 
 /// Bytes that arrived behind a gap, at their place in the object.
@@ -51,10 +53,13 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   enum class Recovery { possible, impossible };
 
   /// `file_offset` is where the object's first byte lies in the file; `chain` what the objects of
-  /// one open file have in common, `base` the version it began from (metadata::UploadRow).
+  /// one open file have in common, `base` the version it began from (metadata::UploadRow). `before`
+  /// has hashed what stands before it, and goes on: then an object of several parts has no hash of
+  /// its own.
   ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
                metadata::UserId user, std::uint64_t file_offset, Recovery recovery,
-               std::int64_t chain = 0, std::optional<metadata::VersionId> base = {});
+               std::int64_t chain = 0, std::optional<metadata::VersionId> base = {},
+               std::optional<Sha256Hasher> before = {});
   ~ObjectWriter();
 
   std::uint64_t file_offset() const { return file_offset_; }
@@ -168,8 +173,9 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   // Used by whoever runs ship_queued(), one at a time.
   std::optional<ReservedObject> object_;
   std::optional<storage::UploadId> upload_;
+  const bool continues_;  ///< hash_ began before this object
   Sha256Hasher hash_;
-  std::uint32_t crc_ = 0;  ///< of the same bytes
+  std::uint32_t crc_ = 0;  ///< of the object's bytes
 };
 
 }  // namespace sftpd::vfs

@@ -231,7 +231,7 @@ bool ObjectWriter::ship_rest(Shipment& whole) {
 
 WrittenObject ObjectWriter::put_whole(std::shared_ptr<Shipment> body, const std::string& mime) {
   add_to_checksums(body->bytes());
-  const metadata::Sha256 sha256 = hash_.finish();
+  const auto sha256 = continues_ ? sha256_of(body->bytes()) : Sha256Hasher(hash_).finish();
   if (auto duplicate = find_duplicate(sha256, body->length)) return *duplicate;
   object_ = files_.objects().take(account_);
   storage::PutOptions options = put_options(mime);
@@ -243,21 +243,30 @@ WrittenObject ObjectWriter::put_whole(std::shared_ptr<Shipment> body, const std:
                storage::Payload(std::shared_ptr<const void>(body, body.get()), body->bytes()),
                std::move(options))
           .get();
-  return {
-      {object_->id, body->length, sha256, info.etag.text, mime, crc_}, object_->key, false, false};
+  return {{object_->id, body->length, sha256, info.etag.text, mime, crc_},
+          object_->key,
+          false,
+          false,
+          hash_};
 }
 
 WrittenObject ObjectWriter::complete(const std::string& mime) {
   std::sort(done_.begin(), done_.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });
-  const metadata::Sha256 sha256 = hash_.finish();
-  if (auto duplicate = find_duplicate(sha256, sent_)) return *duplicate;
+  std::optional<metadata::Sha256> sha256;
+  if (!continues_) {
+    sha256 = Sha256Hasher(hash_).finish();
+    if (auto duplicate = find_duplicate(*sha256, sent_)) return *duplicate;
+  }
   const auto info = files_.store()
                         .complete_upload(storage::ObjectKey{object_->key}, *upload_, done_,
                                          std::to_string(object_->id.value))
                         .get();
-  return {
-      {object_->id, sent_, sha256, info.etag.text, mime, crc_}, object_->key, false, upload_row_};
+  return {{object_->id, sent_, sha256, info.etag.text, mime, crc_},
+          object_->key,
+          false,
+          upload_row_,
+          hash_};
 }
 
 std::optional<WrittenObject> ObjectWriter::find_duplicate(const metadata::Sha256& sha256,
@@ -266,7 +275,8 @@ std::optional<WrittenObject> ObjectWriter::find_duplicate(const metadata::Sha256
     return metadata::Objects(tx).find_duplicate(account_, sha256, size);
   });
   if (!known) return {};
-  return WrittenObject{{known->id, size, sha256, known->etag, {}, crc_}, known->key, true, false};
+  return WrittenObject{
+      {known->id, size, sha256, known->etag, {}, crc_}, known->key, true, false, hash_};
 }
 
 storage::PutOptions ObjectWriter::put_options(const std::string& mime) const {
