@@ -52,11 +52,22 @@ step() {
     printf 'ok      %4ss  %s\n' "$((SECONDS - began))" "$(closing_line "$log")"
   else
     printf 'FAILED  %4ss  %s\n' "$((SECONDS - began))" "$log"
-    tail -n 120 "$log"
+    what_failed "$log" | cut -c1-300 | head -n 80 || true
+    tail -n 40 "$log"
     failed=$((failed + 1))
     results+=("$name")
   fi
   return 0
+}
+
+# The lines that say what failed, and the tests in which a program was stopped or died.
+what_failed() {
+  grep -aE '\*\*\*|: Failure$|^\[  FAILED  \]|Sanitizer|runtime error:|^(FAILED|ERROR) |^E  ' "$1"
+  awk 'function end() { if (begun) print "did not end: " begun; begun = "" }
+       /^ *[0-9]+\/[0-9]+ Test +#/ {end()}
+       /^\[ RUN      \]/ {begun = $0} /^\[       OK \]|^\[  FAILED  \]|^\[  SKIPPED \]/ {begun = ""}
+       /^terminate called|^SUMMARY|  what\(\):/ {print}
+       END {end()}' "$1"
 }
 
 # What ctest or pytest counted.

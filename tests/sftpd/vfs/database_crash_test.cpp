@@ -1,12 +1,18 @@
 // A crash of the database takes back what nobody waited for: the entry that OPEN made, and its id.
 
+#include <chrono>
 #include <csignal>
+#include <fstream>
+#include <string>
+#include <thread>
 #include <utility>
 
 #include "tests/sftpd/vfs/vfs_fixture.h"
 
 namespace sftpd::vfs {
 namespace {
+
+using namespace std::chrono_literals;
 
 class DatabaseCrashTest : public VfsTest {
  protected:
@@ -16,8 +22,7 @@ class DatabaseCrashTest : public VfsTest {
     // From here on the log has to say which ids were given out.
     text("SELECT setval('nodes_id_seq', nextval('nodes_id_seq'))");
     // Nothing is written that nobody waits for, nor a page of the log that happens to be full.
-    log_writer = find_log_writer();
-    EXPECT_EQ(::kill(log_writer, SIGSTOP), 0);
+    while (!stop_idle_log_writer()) std::this_thread::sleep_for(1ms);
     text("SELECT pg_switch_wal()");
   }
   ~DatabaseCrashTest() override {
@@ -28,7 +33,16 @@ class DatabaseCrashTest : public VfsTest {
   void crash() {
     const pid_t killed = std::exchange(log_writer, 0);
     ASSERT_EQ(::kill(killed, SIGKILL), 0);
-    for (pid_t now = killed; now == killed || now == 0;) now = find_log_writer();
+    const auto give_up = std::chrono::steady_clock::now() + 60s;
+    for (pid_t now = killed; now == killed || now == 0;) {
+      ASSERT_LT(std::chrono::steady_clock::now(), give_up) << "the server did not come back";
+      std::this_thread::sleep_for(1ms);
+      try {
+        now = find_log_writer();
+      } catch (const std::exception&) {
+        // It is still recovering.
+      }
+    }
   }
 
   bool known(const std::string& name) {
@@ -36,6 +50,25 @@ class DatabaseCrashTest : public VfsTest {
   }
 
  private:
+  /// Not while it writes: it would hold the lock that every commit wants.
+  bool stop_idle_log_writer() {
+    log_writer = find_log_writer();
+    if (log_writer == 0 || ::kill(log_writer, SIGSTOP) != 0) return false;
+    while (!is_stopped(log_writer)) std::this_thread::sleep_for(1ms);
+    const auto waits_for =
+        text("SELECT wait_event FROM pg_stat_activity WHERE pid = " + std::to_string(log_writer));
+    if (waits_for == "WalWriterMain") return true;
+    ::kill(log_writer, SIGCONT);
+    return false;
+  }
+
+  static bool is_stopped(pid_t pid) {
+    std::string line;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+    const auto name_end = line.rfind(')');
+    return name_end == std::string::npos || line.substr(name_end + 2, 1) == "T";
+  }
+
   pid_t find_log_writer() {
     const auto pid = text("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
     return pid.empty() ? 0 : std::stoi(pid);
