@@ -22,6 +22,8 @@ def pytest_addoption(parser):
                      help="what to test: Shoebox (quickstart, minio) or the reference (openssh)")
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
     parser.addoption("--large", action="store_true", help="run the large tests, and no others")
+    parser.addoption("--sanitized", action="store_true",
+                     help="the program has sanitizers: leave out what measures its memory")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -31,6 +33,7 @@ def pytest_collection_modifyitems(config, items):
         marks = {mark.name for mark in item.iter_markers()}
         if (("slow" in marks and not config.getoption("--slow")) or
                 ("large" in marks) != config.getoption("--large") or
+                ("memory" in marks and config.getoption("--sanitized")) or
                 ("shoebox" in marks and kind == "openssh") or
                 ("minio" in marks and kind != "minio") or
                 ("quickstart" in marks and kind != "quickstart")):

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Runs the end-to-end tests: run.sh PROGRAM [MODE [PYTEST OPTIONS...]]
 #   PROGRAM  the shoebox program (any word for MODE openssh)
-#   MODE     quickstart (default), minio, openssh; large: what takes gigabytes, on MinIO; or all:
-#            quickstart and then large, beside them minio
+#   MODE     quickstart (default), minio, openssh; both: quickstart beside minio; large: what takes
+#            gigabytes, on MinIO; or all: quickstart and then large, beside them minio
 # Without root or /dev/fuse the mounts are left out, and it says so. Exit status: 0 if all passed.
 set -eu
 
-program=${1:?"usage: run.sh PROGRAM [quickstart|minio|openssh|large|all [pytest options...]]"}
+program=${1:?"usage: run.sh PROGRAM [quickstart|minio|openssh|both|large|all [pytest options...]]"}
 mode=${2:-quickstart}
 [ $# -ge 2 ] && shift 2 || shift 1
 
@@ -47,6 +47,13 @@ case $mode in
   all)
     modes="quickstart minio large"
     { run quickstart "$@" && run large "$@"; } &
+    pids=$!
+    run minio "$@" &
+    pids="$pids $!"
+    ;;
+  both)
+    modes="quickstart minio"
+    run quickstart "$@" &
     pids=$!
     run minio "$@" &
     pids="$pids $!"

@@ -106,6 +106,7 @@ def peak_memory():
 
 
 @pytest.mark.shoebox
+@pytest.mark.memory
 @pytest.mark.settings(transfer_memory_max="64MiB", read_cache_max="16MiB")
 def test_fifty_uploads_at_once_stay_within_the_memory_cap(own_server, tmp_path, peak_memory):
     cap = 64 << 20
@@ -133,6 +134,7 @@ def test_fifty_uploads_at_once_stay_within_the_memory_cap(own_server, tmp_path, 
     transport.close()
 
 
+@pytest.mark.memory
 @pytest.mark.shoebox
 def test_readers_that_ask_for_everything_at_once_cost_little_memory(server, raw, remote,
                                                                     peak_memory):

@@ -116,6 +116,20 @@ def test_a_reader_on_one_keeps_what_the_other_replaces(nodes):
     assert second.get("/film") == new
 
 
+def test_a_size_on_the_other_is_one_that_can_be_read_there(nodes):
+    first, second = nodes
+    whole = content(12_000_000)
+    handle = first.open("/file", NEW)
+    for offset in range(0, len(whole), 200_000):
+        first.ask(WRITE, handle, U64(offset), whole[offset:offset + 200_000]).ok()
+        if offset % 4_000_000 == 0:
+            seen = second.stat("/file").size
+            assert len(second.get("/file")) == seen
+    assert first.stat("/file").size == len(whole)
+    first.close(handle)
+    assert second.stat("/file").size == len(whole) and second.get("/file") == whole
+
+
 def test_the_last_commit_wins_whole(nodes):
     first, second = nodes
     one, other = content(700_000, 1), content(600_000, 2)
