@@ -66,7 +66,7 @@ what_failed() {
   awk 'function end() { if (begun) print "did not end: " begun; begun = "" }
        /^ *[0-9]+\/[0-9]+ Test +#/ {end()}
        /^\[ RUN      \]/ {begun = $0} /^\[       OK \]|^\[  FAILED  \]|^\[  SKIPPED \]/ {begun = ""}
-       /^terminate called|^SUMMARY|  what\(\):/ {print}
+       /^terminate called|^SUMMARY|  what\(\):| hangs: / {print}
        END {end()}' "$1"
 }
 

@@ -24,7 +24,7 @@ function(shoebox_tests)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS
        ${CMAKE_CURRENT_SOURCE_DIR}/${TESTS_FOLDER}/*_test.cpp)
   add_executable(${TESTS_NAME} ${sources})
-  target_link_libraries(${TESTS_NAME} PRIVATE ${TESTS_LINKS} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${TESTS_NAME} PRIVATE ${TESTS_LINKS} GTest::gmock shoebox_test_main)
   gtest_discover_tests(${TESTS_NAME} DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS "${TESTS_LABELS}" TIMEOUT 300)
 endfunction()
