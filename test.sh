@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs all of them against real servers and real clients:
-#   ./test.sh                 everything: format, unit and server tests with AddressSanitizer,
-#                             end to end, ThreadSanitizer, a while of fuzzing
+#   ./test.sh                 everything: format, unit and server tests with AddressSanitizer, end to
+#                             end as shipped and with it, ThreadSanitizer, a while of fuzzing
 #   ./test.sh --quick         format and the tests that need no servers
 #   ./test.sh --only LABEL    the tests of one label (ctest -L), with AddressSanitizer
 #   ./test.sh --tidy          clang-tidy over the files changed since the branch began, and nothing else
@@ -126,6 +126,18 @@ end_to_end() {
   tests/end_to_end/run.sh "$@"
 }
 
+# Clients and servers wait for each other half of the time, threads and fuzzers never.
+sanitized() {
+  local log=$logs/end_to_end_asan.log status=0 clients
+  end_to_end build/asan/shoebox both --sanitized >"$log" 2>&1 &
+  clients=$!
+  run_tsan || status=1
+  run_fuzzers || status=1
+  wait "$clients" || status=1
+  cat "$log"
+  return "$status"
+}
+
 # shellcheck disable=SC2086  # lists of words
 install_packages $packages_to_build $packages_to_run $packages_to_test
 
@@ -145,12 +157,10 @@ case $what in
     step "tests asan" run_ctest asan
     step "build release" build release shoebox
     step "end to end" end_to_end build/release/shoebox all
-    step "end to end asan" end_to_end build/asan/shoebox quickstart -k "test_sftp or test_sshfs"
     # shellcheck disable=SC2086  # a list of words
     step "build tsan" build tsan $tsan_programs
-    step "tests tsan" run_tsan
     step "build with clang" build fuzz shoebox fuzzers
-    step "fuzzing" run_fuzzers
+    step "sanitizers" sanitized
     ;;
 esac
 
