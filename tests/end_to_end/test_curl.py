@@ -4,15 +4,14 @@ import pytest
 
 from support import processes
 from support.content import content, write_file
+from support.transfers import curl_command
 
 
 @pytest.fixture
 def curl(server):
     def run(path, *arguments, expect=0):
-        return processes.run(
-            ["curl", "-sS", "-k", "-u", f"{server.user}:{server.password}", *arguments,
-             f"sftp://{server.host}:{server.port}{path}"],
-            env=server.environment(), expect=expect)
+        return processes.run(curl_command(server, path, *arguments), env=server.environment(),
+                             expect=expect)
     return run
 
 

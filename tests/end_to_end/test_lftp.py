@@ -4,18 +4,13 @@ import pytest
 
 from support import processes
 from support.content import content, photo_folder, times_of, tree_of, write_file
+from support.transfers import lftp_command, lftp_environment
 
 
 @pytest.fixture
 def lftp(server):
     def run(*commands, expect=0):
-        settings = ("set cmd:fail-exit yes; set sftp:auto-confirm yes; set net:max-retries 2; "
-                    "set net:timeout 20; set sftp:connect-program \"ssh -a -x -F none "
-                    f"-o UserKnownHostsFile={server.known_hosts} -o LogLevel=ERROR\"; "
-                    f"open -u {server.user},{server.password} sftp://{server.host}:{server.port}; ")
-        environment = server.environment()
-        del environment["SSH_ASKPASS"], environment["SSH_ASKPASS_REQUIRE"]
-        return processes.run(["lftp", "-c", settings + "; ".join(commands)], env=environment,
+        return processes.run(lftp_command(server, *commands), env=lftp_environment(server),
                              expect=expect, seconds=180)
     return run
 

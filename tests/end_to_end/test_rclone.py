@@ -6,16 +6,13 @@ import pytest
 
 from support import processes
 from support.content import content, photo_folder, times_of, tree_of, write_file
+from support.transfers import rclone_environment
 
 
 @pytest.fixture
 def rclone(server):
     obscured = processes.run(["rclone", "obscure", "-"], stdin=server.password).stdout.strip()
-    environment = server.environment() | {
-        "RCLONE_CONFIG": str(server.home_of_clients / "rclone.conf"),
-        "RCLONE_CONFIG_BOX_TYPE": "sftp", "RCLONE_CONFIG_BOX_HOST": server.host,
-        "RCLONE_CONFIG_BOX_PORT": str(server.port), "RCLONE_CONFIG_BOX_USER": server.user,
-        "RCLONE_CONFIG_BOX_PASS": obscured, "RCLONE_RETRIES": "1", "RCLONE_LOW_LEVEL_RETRIES": "1"}
+    environment = rclone_environment(server, obscured)
 
     def run(*arguments, expect=0):
         return processes.run(["rclone", *arguments], env=environment, expect=expect)

@@ -3,6 +3,7 @@
 from support import processes
 from support.content import write_file
 from support.raw_sftp import ATTRS, STAT
+from support.transfers import sftp_command
 
 
 class SlowUpload:
@@ -12,8 +13,7 @@ class SlowUpload:
         self.server, self.target = server, target
         batch = write_file(folder / f"batch-{abs(hash(target))}", f"put {source} {target}\n")
         self.process = processes.Process(
-            ["sftp", *server.ssh_options(), "-l", str(megabits * 1000), "-P", str(server.port),
-             "-b", batch, server.spec()],
+            sftp_command(server, batch, "-l", str(megabits * 1000)),
             folder / f"upload-{abs(hash(target))}.log", env=server.environment()).start()
 
     def wait_for_bytes(self, raw, count):
