@@ -7,7 +7,7 @@ import pytest
 from support import processes
 from support.content import content, digest, write_file
 from support.openssh_client import sftp
-from support.raw_sftp import (CLOSE, F_CREAT, F_TRUNC, F_WRITE, NO_SUCH_FILE, OK, STAT,
+from support.raw_sftp import (CLOSE, F_CREAT, F_READ, F_TRUNC, F_WRITE, NO_SUCH_FILE, OK, STAT,
                               STATUS, WRITE, StatusError, U64)
 from support.sessions import assert_clean, connected
 from support.uploads import SlowUpload
@@ -109,6 +109,28 @@ def test_without_the_store_names_still_work_and_old_contents_survive(own_server)
     assert raw.get("/folder/large") == content(5_000_000)
     raw.put("/folder/large", content(9_000_000), piece=200_000)
     assert raw.get("/folder/large") == content(9_000_000)
+    transport.close()
+    assert_clean(own_server)
+
+
+@pytest.mark.settings(**{"storage.retry_for": "3s"})
+def test_who_reads_gets_the_old_content_when_a_writer_fails(own_server):
+    transport, raw = connected(own_server)
+    old = content(5_000_000)
+    raw.put("/file", old, piece=200_000)
+    reader, writer = raw.open("/file", F_READ), raw.open("/file", NEW)
+    own_server.minio.kill()
+    for offset in range(0, 9_000_000, 200_000):
+        raw.ask(WRITE, writer, U64(offset), content(200_000))
+    with pytest.raises(StatusError):
+        raw.fsync(writer)
+    own_server.minio.start()
+    assert raw.read(reader, 1_000_000, 30_000) == old[1_000_000:1_030_000]
+    assert raw.stat("/file").size == 5_000_000 and raw.get("/file") == old
+    assert raw.ask(WRITE, writer, U64(0), b"more").code != OK
+    assert raw.ask(CLOSE, writer).code != OK
+    assert raw.get("/file") == old
+    raw.close(reader)
     transport.close()
     assert_clean(own_server)
 

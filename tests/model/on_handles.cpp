@@ -114,6 +114,10 @@ void Run::read() {
     if (file.writers > 0) file.fail();  // What is being written may have had to be stored first.
   } else if (file.failed && file.writers == 0) {
     expect(file.may_have(offset, length, found), "neither the old content nor the new");
+  } else if (options_.may_fail && !handle->flags.write && file.has_name &&
+             found != file.range(offset, length)) {
+    file.fail();  // Some write failed, perhaps just now: who only reads gets what is committed.
+    expect(file.may_have(offset, length, found), "neither what is committed nor what is written");
   } else {
     check_content(found, file.range(offset, length), "read");
   }

@@ -36,7 +36,9 @@ storage::Future<storage::Payload> FileHandle::read(std::uint64_t offset, std::ui
   if (offset > offset_max - length) return storage::ready_future(storage::Payload());
   const std::uint64_t size = file_->attributes().size;
   if (offset < size) totals_.bytes_read += std::min<std::uint64_t>(length, size - offset);
-  return file_->read(reader_, offset, length);
+  const auto after_failure =
+      flags_.write ? OpenFile::AfterFailure::fails : OpenFile::AfterFailure::is_committed_content;
+  return file_->read(reader_, offset, length, after_failure);
 }
 
 storage::Future<void> FileHandle::write(std::uint64_t offset, storage::Payload bytes) {

@@ -45,7 +45,8 @@ class FileHandle {
   FileHandle& operator=(const FileHandle&) = delete;
 
   /// Up to `length` bytes from `offset`; fewer only at the end of the file, none at or past it.
-  /// The caller bounds `length`.
+  /// The caller bounds `length`. After a failed write of any handle of the file, those opened only
+  /// for reading get the committed content, the others the failure.
   storage::Future<storage::Payload> read(std::uint64_t offset, std::uint32_t length);
 
   /// Ready at once unless memory for transfers is short or an earlier call is under way; then the

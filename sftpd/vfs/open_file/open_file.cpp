@@ -211,6 +211,10 @@ void OpenFile::cut_stream(bool final_one) {
   }
 }
 
+/// A failure is remembered, and told to those who write.
+void OpenFile::cut_stream_for_others() try { cut_stream(false); } catch (const std::exception&) {
+}
+
 void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool final_one) {
   WrittenObject written = writer->finish(mime_);
   const bool recoverable =
@@ -255,11 +259,7 @@ void OpenFile::relieve() {
   (void)submit(
       [this](bool may_wait) {
         if (!may_wait) return Step::needs_thread;
-        try {
-          cut_stream(false);
-        } catch (const std::exception&) {
-          // It is remembered.
-        }
+        cut_stream_for_others();
         files_.open_files().relieved();
         return Step::done;
       },
@@ -365,7 +365,7 @@ Attributes OpenFile::attributes() {
 
 Attributes OpenFile::attributes_locked() const {
   Attributes attributes = attributes_of(node_);
-  attributes.size = size_;
+  attributes.size = failure_ && !orphaned_ ? base_size_ : size_;
   for (const auto& [number, expected] : expected_) expected.apply_to(attributes);
   return attributes;
 }

@@ -43,8 +43,12 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
            const metadata::Node& node, Content content, std::string mime);
   ~OpenFile();
 
+  /// What a READ gets once somebody's write has failed: that failure, or what is committed. The
+  /// latter is for whoever does not write: nothing else can become the file any more.
+  enum class AfterFailure { fails, is_committed_content };
   storage::Future<storage::Payload> read(const std::shared_ptr<Reader>& reader,
-                                         std::uint64_t offset, std::uint32_t length);
+                                         std::uint64_t offset, std::uint32_t length,
+                                         AfterFailure after_failure);
   storage::Future<void> write(const OpenFlags& flags, std::uint64_t offset, storage::Payload bytes);
   storage::Future<void> set_attributes(const AttributeChanges& changes);
   storage::Future<void> sync();
@@ -110,6 +114,11 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   };
   enum class Completeness { complete, incomplete };
   enum class ReadStart { started, needs_cut };
+  /// What a READ is answered from; valid while mutex_ is held.
+  struct View {
+    const Content& content;
+    std::uint64_t size;
+  };
   using Operation = OperationQueue::Operation;
   struct ReadJob;
   /// Edited and inline bytes on their way into a new object, one behind the other.
@@ -148,6 +157,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   void name_type_locked(std::span<const std::byte> head);
   void touch_locked();
   void cut_stream(bool final_one);
+  void cut_stream_for_others();
   void end_stream(const std::shared_ptr<ObjectWriter>& writer, bool final_one);
 
   // After a crash: open_file_recovery.cpp.
@@ -159,6 +169,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   // Reading: open_file_reading.cpp.
   ReadStart start_read(const std::shared_ptr<ReadJob>& job);
   void read_again(const std::shared_ptr<ReadJob>& job);
+  View view_locked(AfterFailure after_failure) const;
   void fetch(ReadJob& job, const std::vector<StoredPiece>& wanted, std::uint64_t granularity);
   std::shared_ptr<ObjectCheck> check_locked(Reader& reader, const Stored& place);
   bool copy_local_locked(const Piece& piece, std::span<std::byte> into);

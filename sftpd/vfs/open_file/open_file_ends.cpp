@@ -238,7 +238,7 @@ void OpenFile::copy_bytes(OpenFile& source, const std::vector<Piece>& pieces, st
   const std::uint64_t end = pieces.back().offset + pieces.back().length;
   for (std::uint64_t at = from; at < end;) {
     const auto length = static_cast<std::uint32_t>(std::min(chunk_max, end - at));
-    const storage::Payload bytes = source.read(reader, at, length).get();
+    const storage::Payload bytes = source.read(reader, at, length, AfterFailure::fails).get();
     if (bytes.empty()) return;
     std::lock_guard lock(mutex_);
     const std::uint64_t target = to + (at - from);

@@ -19,6 +19,7 @@ struct OpenFile::ReadJob : std::enable_shared_from_this<ReadJob> {
   std::uint64_t offset = 0;
   std::uint64_t wanted = 0;
   std::uint64_t length = 0;  ///< what there is of it
+  AfterFailure after_failure = AfterFailure::fails;
   storage::Promise<storage::Payload> promise;
 
   struct Part {
@@ -60,12 +61,14 @@ struct OpenFile::ReadJob : std::enable_shared_from_this<ReadJob> {
 };
 
 storage::Future<storage::Payload> OpenFile::read(const std::shared_ptr<Reader>& reader,
-                                                 std::uint64_t offset, std::uint32_t length) {
+                                                 std::uint64_t offset, std::uint32_t length,
+                                                 AfterFailure after_failure) {
   auto job = std::make_shared<ReadJob>();
   job->file = weak_from_this();
   job->reader = reader;
   job->offset = offset;
   job->wanted = length;
+  job->after_failure = after_failure;
   auto future = job->promise.future();
   try {
     if (changes_queued_ == 0 && start_read(job) == ReadStart::started) return future;
@@ -78,7 +81,7 @@ storage::Future<storage::Payload> OpenFile::read(const std::shared_ptr<Reader>& 
         try {
           while (start_read(job) == ReadStart::needs_cut) {
             if (!may_wait) return Step::needs_thread;
-            cut_stream(false);
+            cut_stream_for_others();
           }
         } catch (...) {
           job->promise.set_exception(
@@ -98,7 +101,7 @@ void OpenFile::read_again(const std::shared_ptr<ReadJob>& job) {
         if (!may_wait) return Step::needs_thread;
         try {
           find_moved_bytes();
-          while (start_read(job) == ReadStart::needs_cut) cut_stream(false);
+          while (start_read(job) == ReadStart::needs_cut) cut_stream_for_others();
         } catch (...) {
           job->promise.set_exception(
               std::make_exception_ptr(as_vfs_error(std::current_exception())));
@@ -108,22 +111,30 @@ void OpenFile::read_again(const std::shared_ptr<ReadJob>& job) {
       Effect::none);
 }
 
+/// Whoever writes too must not take old bytes for their own. A file without a name has more than is
+/// committed that was acknowledged for good: its syncs go nowhere.
+OpenFile::View OpenFile::view_locked(AfterFailure after_failure) const {
+  if (!failure_) return {content_, size_};
+  if (after_failure == AfterFailure::fails || orphaned_) std::rethrow_exception(failure_);
+  return {base_, base_size_};
+}
+
 OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
   std::vector<StoredPiece> wanted;
   std::vector<StoredPiece> ahead;
   Reader::Plan plan;
   {
     std::lock_guard lock(mutex_);
-    if (failure_) std::rethrow_exception(failure_);
-    if (job->offset >= size_ || job->wanted == 0) {
+    const View view = view_locked(job->after_failure);
+    if (job->offset >= view.size || job->wanted == 0) {
       job->promise.set_value(storage::Payload());
       return ReadStart::started;
     }
-    job->length = std::min(job->wanted, size_ - job->offset);
+    job->length = std::min(job->wanted, view.size - job->offset);
     job->parts.clear();
     job->checks.clear();
     job->buffer.clear();  // Zeros, also when this is tried again.
-    const auto pieces = content_.pieces(job->offset, job->length);
+    const auto pieces = view.content.pieces(job->offset, job->length);
     const bool direct = pieces.size() == 1 && std::holds_alternative<Stored>(pieces[0].source);
     if (!direct) job->buffer.resize(static_cast<std::size_t>(job->length));
     for (const auto& piece : pieces) {
@@ -137,9 +148,9 @@ OpenFile::ReadStart OpenFile::start_read(const std::shared_ptr<ReadJob>& job) {
         return ReadStart::needs_cut;
       }
     }
-    plan = job->reader->plan(job->offset, job->length, size_);
+    plan = job->reader->plan(job->offset, job->length, view.size);
     if (plan.ahead) {
-      for (const auto& piece : content_.pieces(plan.ahead->offset, plan.ahead->length)) {
+      for (const auto& piece : view.content.pieces(plan.ahead->offset, plan.ahead->length)) {
         if (const auto* stored = std::get_if<Stored>(&piece.source)) {
           ahead.push_back({*stored, piece.length, 0, {}});
         }

@@ -123,6 +123,64 @@ TEST_F(FailureTest, TheFailureEndsWithItsLastHandle) {
   EXPECT_EQ(read("file"), "third" + noise(60 * kib).substr(5));
 }
 
+TEST_F(FailureTest, AFailedWriterDoesNotDisturbReaders) {
+  put("file", noise(60 * kib));
+  const auto reader = open_reading("file");
+  const auto writer = create("file");
+  write(*writer, 0, noise(90 * kib, 2));
+  EXPECT_EQ(reader->attributes().size, 90 * kib);
+  break_store();
+  EXPECT_EQ(code_of([&] { writer->sync().get(); }), ErrorCode::store_unavailable);
+  store.clear();
+  EXPECT_EQ(reader->attributes().size, 60 * kib);
+  EXPECT_EQ(stat("file").size, 60 * kib);
+  EXPECT_TRUE(read(*reader) == noise(60 * kib));
+  EXPECT_TRUE(read("file") == noise(60 * kib)) << "also by who comes later";
+  EXPECT_EQ(code_of([&] { write(*writer, 0, "x"); }), ErrorCode::store_unavailable);
+  EXPECT_EQ(code_of([&] { writer->close().get(); }), ErrorCode::store_unavailable);
+  EXPECT_TRUE(read(*reader) == noise(60 * kib));
+}
+
+TEST_F(FailureTest, WhoReadsWhatCannotBeSentGetsTheCommittedContent) {
+  put("file", "old");
+  const auto reader = open_reading("file");
+  const auto writer = create("file");
+  write_all(*writer, noise(300 * kib));
+  store.add({.operation = Operation::complete_upload});
+  EXPECT_EQ(reader->read(0, 100).get().text(), "old") << "the READ ends what is on its way";
+  EXPECT_EQ(code_of([&] { write(*writer, 300 * kib, "x"); }), ErrorCode::store_unavailable);
+  EXPECT_EQ(code_of([&] { writer->close().get(); }), ErrorCode::store_unavailable);
+  EXPECT_EQ(read("file"), "old");
+}
+
+TEST_F(FailureTest, WhoWritesDoesNotReadOldBytesAsTheirOwn) {
+  put("file", noise(60 * kib));
+  const auto reader = open_reading("file");
+  const auto editor = open_editing("file");
+  write(*editor, 10, noise(20 * kib, 2));
+  break_store();
+  EXPECT_EQ(code_of([&] { editor->sync().get(); }), ErrorCode::store_unavailable);
+  store.clear();
+  EXPECT_EQ(code_of([&] { editor->read(10, 100).get(); }), ErrorCode::store_unavailable);
+  EXPECT_TRUE(read(*reader) == noise(60 * kib));
+  EXPECT_EQ(code_of([&] { editor->close().get(); }), ErrorCode::store_unavailable);
+}
+
+TEST_F(FailureTest, AFailedFileWithoutANameIsNotReadFromBeforeItsSync) {
+  put("file", noise(60 * kib));
+  const auto reader = open_reading("file");
+  const auto writer = create("file");
+  vfs->remove_file("file");
+  write(*writer, 0, noise(20 * kib, 2));
+  writer->sync().get();
+  store.add({.operation = Operation::complete_upload});
+  EXPECT_TRUE(code_of([&] {
+    write_all(*writer, noise(300 * kib, 3), 20 * kib);
+    writer->set_attributes({.size = 100 * kib}).get();
+  }));
+  EXPECT_EQ(code_of([&] { reader->read(0, 100).get(); }), ErrorCode::store_unavailable);
+}
+
 TEST_F(FailureTest, WhatFailedLeavesNoMemoryAndNoObjectBehind) {
   store.add({.operation = Operation::upload_part, .skip = 2});
   EXPECT_TRUE(code_of([&] { put("file", noise(600 * kib)); }));
