@@ -230,11 +230,32 @@ metadata::NewNode Vfs::new_entry(const Destination& place, NodeKind kind) const 
   return entry;
 }
 
+/// Where a COMMIT is in doubt, the entry's id tells whether it happened: ids are not used again.
+void Vfs::insert(const metadata::NewNode& entry) {
+  std::optional<metadata::NodeId> made;
+  bool there = false;
+  const auto look = [&](metadata::Transaction& tx) {
+    there = made && metadata::Nodes(tx).find(identity_.account, *made);
+  };
+  const auto attempt = [&](metadata::Transaction& tx) {
+    look(tx);
+    if (!there) made = metadata::Nodes(tx).insert(identity_.account, entry).id;
+  };
+  try {
+    files_.database().transact_repeatable(attempt);
+  } catch (const metadata::Error& error) {
+    // The first attempt may have been committed while the next one waited for it.
+    if (error.code() != metadata::ErrorCode::already_exists || !made) throw;
+    files_.database().transact_repeatable(look);
+    if (!there) throw;
+  }
+}
+
 void Vfs::make_directory(std::string_view path, const AttributeChanges& initial) {
   translated([&] {
     auto directory = new_entry(find(path, Links::keep), NodeKind::directory);
     directory.mode = initial.permissions.value_or(0755) & 07777;
-    transact([&](metadata::Nodes& nodes) { nodes.insert(identity_.account, directory); });
+    insert(directory);
   });
 }
 
@@ -247,7 +268,7 @@ void Vfs::make_link(std::string_view target, std::string_view link_path) {
     auto link = new_entry(find(link_path, Links::keep), NodeKind::symlink);
     link.mode = 0777;
     link.link_target = target;
-    transact([&](metadata::Nodes& nodes) { nodes.insert(identity_.account, link); });
+    insert(link);
   });
 }
 

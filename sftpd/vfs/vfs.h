@@ -96,6 +96,7 @@ class Vfs {
   metadata::NewNode new_entry(const Destination& place, NodeKind kind) const;
   Move find_move(std::string_view from, std::string_view to);
   void rename_to_new_name(const Move& move);
+  void insert(const metadata::NewNode& entry);
   void remove_node(metadata::NodeId node);
   metadata::NodeId replace(metadata::NodeId source, const metadata::Node& target);
 

@@ -106,6 +106,22 @@ TEST_F(CommitInDoubtTest, WhatIsRemovedOrRenamedIsSo) {
   EXPECT_EQ(read_elsewhere("new name"), "y");
 }
 
+TEST_F(CommitInDoubtTest, WhatIsMadeIsThere) {
+  committed_without_an_answer([&] { vfs->make_directory("folder", {}); });
+  committed_without_an_answer([&] { vfs->make_link("target", "link"); });
+  EXPECT_TRUE(exists("folder"));
+  EXPECT_EQ(vfs->read_link("link"), "target");
+  EXPECT_EQ(code_of([&] { vfs->make_directory("folder", {}); }), ErrorCode::already_exists);
+}
+
+TEST_F(CommitInDoubtTest, WhatWasNotMadeIsMadeOnce) {
+  not_committed([&] { vfs->make_directory("folder", {}); });
+  not_committed([&] { vfs->make_link("target", "link"); });
+  EXPECT_TRUE(exists("folder"));
+  EXPECT_EQ(vfs->read_link("link"), "target");
+  EXPECT_EQ(text("SELECT count(*) FROM nodes WHERE name IN ('folder', 'link')"), "2");
+}
+
 TEST_F(CommitInDoubtTest, WhatDidNotHappenIsDoneOnceMore) {
   for (const char* name : {"removed", "renamed", "source", "target"}) put(name, name);
   not_committed([&] { vfs->remove_file("removed"); });
