@@ -229,14 +229,19 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
         metadata::Durability::later);
     written.upload_row = true;
   }
-  std::lock_guard lock(mutex_);
-  if (recoverable) recoverable_end_ = writer->file_offset() + written.row.size;
-  content_.replace(writer.get(),
-                   Stored{written.row.object, std::make_shared<const std::string>(written.key),
-                          written.row.size, 0, shared_checksums(written.row)});
-  hashed_.add(writer->file_offset(), written);
-  finished_.push_back(std::move(written));
-  stream_ = nullptr;
+  bool nameless = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (recoverable) recoverable_end_ = writer->file_offset() + written.row.size;
+    content_.replace(writer.get(),
+                     Stored{written.row.object, std::make_shared<const std::string>(written.key),
+                            written.row.size, 0, shared_checksums(written.row)});
+    hashed_.add(writer->file_offset(), written);
+    finished_.push_back(std::move(written));
+    stream_ = nullptr;
+    nameless = orphaned_;
+  }
+  if (nameless) end_recovery_of_orphan();
 }
 
 void OpenFile::save_leftovers_locked(ObjectWriter& writer) {
@@ -440,10 +445,13 @@ void OpenFile::take_attributes(const metadata::Node& row, std::uint64_t settled)
 }
 
 void OpenFile::orphan(const std::function<void()>& remove_name) {
-  std::lock_guard publishing(publish_mutex_);
-  remove_name();
-  std::lock_guard lock(mutex_);
-  orphaned_ = true;
+  {
+    std::lock_guard publishing(publish_mutex_);
+    remove_name();
+    std::lock_guard lock(mutex_);
+    orphaned_ = true;
+  }
+  end_recovery_of_orphan();
 }
 
 void OpenFile::move_to_node(metadata::NodeId node) {

@@ -165,6 +165,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   ObjectWriter::Recovery recovery_locked(std::uint64_t offset) const;
   bool recoverable_behind_locked(std::uint64_t offset) const;
   void end_recovery();
+  void end_recovery_of_orphan();
 
   // Reading: open_file_reading.cpp.
   ReadStart start_read(const std::shared_ptr<ReadJob>& job);

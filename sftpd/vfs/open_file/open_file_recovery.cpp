@@ -20,6 +20,7 @@ std::int64_t OpenFile::new_upload_chain() {
 /// After a crash only what follows committed or received bytes can become the file, or what begins
 /// an empty one.
 ObjectWriter::Recovery OpenFile::recovery_locked(std::uint64_t offset) const {
+  if (orphaned_) return ObjectWriter::Recovery::impossible;
   const bool begins = offset == 0 && size_ == 0;
   const bool possible =
       begins || offset == recoverable_end_ || (!dirty_ && offset == base_size_ && offset == size_);
@@ -59,6 +60,11 @@ void OpenFile::end_recovery() {
   for (auto& written : finished_) {
     if (std::ranges::find(objects, written.row.object) != objects.end()) written.upload_row = false;
   }
+}
+
+/// The node may have another file's content by now, and where neither was ever committed nothing
+/// tells that from its own. The name is gone in any case: the database may be away again.
+void OpenFile::end_recovery_of_orphan() try { end_recovery(); } catch (const std::exception&) {
 }
 
 }  // namespace sftpd::vfs

@@ -249,6 +249,41 @@ TEST_F(InterruptedUploadTest, OneOfManyObjectsIsKeptAsAWhole) {
   EXPECT_TRUE(content_of("file") == uploaded().substr(0, 7'000'000));
 }
 
+TEST_F(InterruptedUploadTest, AnUploadGoesOnUnderTheNameThatItReplaced) {
+  put_here("target", noise(200 * kib));
+  upload_and_die("", "file", {"0:350000", ">target", "350000:350000"});
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("target") == uploaded().substr(0, 350'000 + 5 * 64 * kib));
+  EXPECT_FALSE(exists("file"));
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+}
+
+TEST_F(InterruptedUploadTest, AnUploadThatIsRenamedAndReplacedLeavesWhatReplacedIt) {
+  put_here("target", noise(200 * kib));
+  put_here("other", noise(150 * kib));
+  upload_and_die("", "file", {"0:350000", ">target", "350000:350000"});
+  tree->rename_over("other", "target").get();
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("target") == noise(150 * kib));
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+}
+
+TEST_F(InterruptedUploadTest, AnUploadToAReplacedFileDoesNotBecomeItsSuccessor) {
+  put_here("other", noise(200 * kib));
+  upload_and_die("", "file", {"0:350000", "<other", "350000:350000"});
+  process->finish_interrupted_uploads();
+  EXPECT_TRUE(content_of("file") == noise(200 * kib));
+}
+
+/// Neither of them has a content that would tell them apart.
+TEST_F(InterruptedUploadTest, AnUploadToAReplacedFileDoesNotBecomeANewOne) {
+  tree->open_file("empty", {.write = true, .create = true}, {})->close().get();
+  upload_and_die("", "file", {"0:350000", "<empty", "350000:350000"});
+  process->finish_interrupted_uploads();
+  EXPECT_EQ(content_of("file").size(), 0U);
+  EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+}
+
 TEST_F(InterruptedUploadTest, OneAboveTheQuotaHoldsUpNobody) {
   upload_and_die("", "older", {"0:350000"});
   upload_and_die("", "younger", {"0:1000000"});

@@ -1,8 +1,9 @@
 // A process that uploads a file and is killed for it: writes what it is told, says so, and waits.
 //   vfs_writer DATABASE STORE ACCOUNT USER FLAGS PATH [OFFSET:LENGTH | !OFFSET:LENGTH | =SIZE |
-//   ?OFFSET]...
+//   ?OFFSET | >NAME | <NAME]...
 // FLAGS: t truncate, a append. The bytes are those that noise() gives the whole file; with ! they
-// are others. = changes the size, ? reads a byte, without an offset the first.
+// are others. = changes the size, ? reads a byte, without an offset the first. > renames the file
+// over NAME, < renames NAME over the file.
 
 #include <unistd.h>
 
@@ -71,6 +72,10 @@ int main(int count, char** arguments) {
     } else if (what[0] == '?') {
       const std::size_t offset = what.size() > 1 ? std::stoul(what.substr(1)) : 0;
       vfs.open_file(arguments[6], {.read = true}, {})->read(offset, 1).get();
+    } else if (what[0] == '>') {
+      vfs.rename_over(arguments[6], what.substr(1)).get();
+    } else if (what[0] == '<') {
+      vfs.rename_over(what.substr(1), arguments[6]).get();
     } else if (what[0] == '!') {
       write_range(*handle, other, what.substr(1));
     } else {
