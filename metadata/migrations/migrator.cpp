@@ -76,13 +76,13 @@ std::vector<const Migration*> missing_migrations(
   return missing;
 }
 
-/// Applies the first missing one; an empty name when there is none, nothing while another process
-/// is at it.
-std::optional<std::string> apply_next(Transaction& tx) {
+/// Applies the first missing one, unless it comes after `last`; an empty name when there is none,
+/// nothing while another process is at it.
+std::optional<std::string> apply_next(Transaction& tx, const std::string& last) {
   if (!tx.inner().run(try_lock)[0][0].as<bool>()) return std::nullopt;
   tx.inner().script(create_table);
   const auto missing = missing_migrations(applied_migrations(tx));
-  if (missing.empty()) return "";
+  if (missing.empty() || (!last.empty() && missing.front()->name > last)) return "";
   tx.inner().script(distrust_names());  // It may change nodes.
   tx.inner().script(missing.front()->text);
   tx.inner().run(insert_applied, missing.front()->name, missing.front()->sha256);
@@ -94,7 +94,8 @@ std::optional<std::string> apply_next(Transaction& tx) {
 std::vector<std::string> migrate(Database& database, Observer* observer) {
   std::vector<std::string> names;
   while (!pending(database).empty()) {
-    const std::optional<std::string> name = database.transact(apply_next);
+    const std::optional<std::string> name =
+        database.transact([](Transaction& tx) { return apply_next(tx, {}); });
     if (!name) {
       database.pause(lock_interval);
       continue;
@@ -112,6 +113,14 @@ std::vector<std::string> migrate(const std::string& url, Observer* observer) {
   options.connections_max = 1;
   Database database(options, observer);
   return migrate(database, observer);
+}
+
+void migrate_within(Transaction& transaction, const std::string& last) {
+  while (true) {
+    const auto name = apply_next(transaction, last);
+    if (!name) throw Error(ErrorCode::conflict, "another process migrates the database");
+    if (name->empty()) return;
+  }
 }
 
 SchemaState schema_state(Database& database) {

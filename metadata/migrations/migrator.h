@@ -18,6 +18,10 @@ std::vector<std::string> migrate(Database& database, Observer* observer = nullpt
 /// The same with a connection of its own.
 std::vector<std::string> migrate(const std::string& url, Observer* observer = nullptr);
 
+/// As migrate(), all in the running `transaction`, up to and with the one called `last`; empty:
+/// all. For who fills a new database. Throws conflict if another process is migrating.
+void migrate_within(Transaction& transaction, const std::string& last);
+
 struct SchemaState {
   bool empty = true;                 ///< no migration was applied yet: nobody uses this database
   std::vector<std::string> pending;  ///< what migrate() would apply
