@@ -3,7 +3,7 @@
 # cmake/libssh_is_safe.cmake decides: 0.10.6-0+deb12u3 or later, 0.11.5, or 0.12.2.
 
 packages_to_build="g++ cmake ninja-build pkg-config libssh-dev libpqxx-dev libcurl4-openssl-dev
-  libssl-dev libsodium-dev libmagic-dev libpugixml-dev libfmt-dev libspdlog-dev libyaml-cpp-dev
+  libssl-dev zlib1g-dev libsodium-dev libmagic-dev libpugixml-dev libfmt-dev libspdlog-dev libyaml-cpp-dev
   libcli11-dev libsystemd-dev prometheus-cpp-dev"
 packages_to_run="postgresql"
 packages_to_test="ccache mold clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev googletest libgtest-dev

@@ -118,6 +118,13 @@ void set_files(const Settings& settings, ProgramOptions& options) {
   take(options.jobs.collect.keep_dead, settings.dead_object_keep);
 }
 
+void set_exports(const Settings& settings, jobs::ExportOptions& exports) {
+  exports.key_prefix = settings.storage.prefix;
+  exports.program = SHOEBOX_VERSION;
+  take(exports.every, settings.metadata_export.every);
+  take(exports.keep, settings.metadata_export.keep);
+}
+
 void set_server(const Settings& settings, ProgramOptions& options) {
   auto& server = options.server;
   server.listen = settings.listen;
@@ -147,6 +154,7 @@ ProgramOptions options_from(const Settings& settings) {
   options.metrics_listen = settings.metrics.listen;
   set_backends(settings, options);
   set_files(settings, options);
+  set_exports(settings, options.jobs.exports);
   set_server(settings, options);
   set_bandwidth(settings.bandwidth, options.bandwidth);
   return options;
@@ -160,6 +168,7 @@ admin::Options admin_options(const ProgramOptions& options) {
   result.key_prefix = options.files.key_prefix;
   result.files = options.files;
   result.collect = options.jobs.collect;
+  result.exports = options.jobs.exports;
   result.warnings = options.warnings;
   result.checks = machine_checks(options);
   return result;

@@ -80,7 +80,7 @@ struct Service::Parts {
         files(backends.database(), backends.store(), options.files),
         bandwidth(options.bandwidth),
         scheduler(jobs::job_table(files, options.jobs), std::random_device()()),
-        long_jobs(jobs::long_job_table(files, options.jobs), std::random_device()()),
+        long_jobs(jobs::long_job_table(files, options.jobs, exports), std::random_device()()),
         rates({jobs::rates_job(backends.database(), bandwidth)}, std::random_device()()),
         authenticator(auth::users_of(backends.database()), {}),
         server(server_options(options, files, requests, bandwidth, connections), authenticator) {}
@@ -93,6 +93,7 @@ struct Service::Parts {
                              .files = files,
                              .bandwidth = bandwidth,
                              .jobs = {},
+                             .exports = exports,
                              .database = backend_counts.database,
                              .store = backend_counts.store,
                              .s3 = s3};
@@ -110,6 +111,7 @@ struct Service::Parts {
   sftp::RequestCounts requests;
   vfs::FileSystem files;
   limits::Bandwidth bandwidth;
+  jobs::ExportCounts exports;
   jobs::Scheduler scheduler;
   jobs::Scheduler long_jobs;
   jobs::Scheduler rates;  ///< its own: the others may be waiting for the store

@@ -14,6 +14,8 @@ constexpr Command table[] = {
     {"presign", "Print a URL that gives a file to whoever has it", declare_presign},
     {"check", "Try the configuration: database, store, host keys, limits", declare_check},
     {"fsck", "Compare database and store, both ways", declare_fsck},
+    {"export-metadata", "Write all metadata into the store, for fsck --rebuild",
+     declare_export_metadata},
     {"migrate-schema", "Bring the database's tables up to this version", declare_migrate_schema},
 };
 

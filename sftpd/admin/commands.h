@@ -32,6 +32,7 @@ Action declare_user_key(CLI::App& app);
 Action declare_migrate_schema(CLI::App& app);
 Action declare_check(CLI::App& app);
 Action declare_fsck(CLI::App& app);
+Action declare_export_metadata(CLI::App& app);
 Action declare_presign(CLI::App& app);
 
 }  // namespace sftpd::admin

@@ -9,6 +9,7 @@
 
 #include "sftpd/admin/backends.h"
 #include "sftpd/jobs/collect_garbage.h"
+#include "sftpd/jobs/exports/export_metadata.h"
 #include "sftpd/vfs/filesystem.h"
 
 namespace sftpd::admin {
@@ -32,6 +33,7 @@ struct Options {
   std::string key_prefix;  ///< of the objects' keys
   vfs::FileSystem::Options files;
   jobs::CollectOptions collect;
+  jobs::ExportOptions exports;
   std::vector<std::string> warnings;  ///< of the settings: what works, but should not stay so
   std::vector<Check> checks;  ///< of parts that this room does not know: host keys, addresses
 };

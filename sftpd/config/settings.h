@@ -70,6 +70,12 @@ struct MetricsSettings {
   std::string listen;  ///< ADDRESS:PORT or [IPV6]:PORT; empty: off
 };
 
+/// Copies of all metadata in the store.
+struct MetadataExportSettings {
+  std::optional<std::chrono::seconds> every;  ///< 0: none
+  std::optional<int> keep;
+};
+
 /// Everything in shoebox.yaml. What is empty takes the default of the part that uses it.
 struct Settings {
   std::vector<std::string> listen{"127.0.0.1:2022"};  ///< ADDRESS:PORT or [IPV6]:PORT
@@ -79,6 +85,7 @@ struct Settings {
   LimitSettings limits;
   BandwidthSettings bandwidth;
   MetricsSettings metrics;
+  MetadataExportSettings metadata_export;
 
   std::optional<std::uint64_t> transfer_memory_max;  ///< bytes, as all sizes here
   std::optional<std::uint64_t> read_cache_max;

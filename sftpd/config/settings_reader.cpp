@@ -147,6 +147,15 @@ constexpr Key<MetricsSettings> metrics_keys[] = {
     {"listen", text<&MetricsSettings::listen>},
 };
 
+void export_every(const YamlValue& value, MetadataExportSettings& section) {
+  section.every = std::chrono::ceil<std::chrono::seconds>(value.duration());
+}
+
+constexpr Key<MetadataExportSettings> metadata_export_keys[] = {
+    {"every", export_every},
+    {"keep", count<&MetadataExportSettings::keep, 1, 1000>},
+};
+
 /// The key that a misspelt one was probably meant to be: at most two letters apart.
 template <class Section, std::size_t N>
 std::string nearest(const std::string& given, const Key<Section> (&keys)[N]) {
@@ -248,6 +257,10 @@ void metrics(const YamlValue& value, Settings& settings) {
   if (settings.metrics.listen.empty()) value.fail("'metrics' needs 'listen', ADDRESS:PORT");
 }
 
+void metadata_export(const YamlValue& value, Settings& settings) {
+  read_section(value, metadata_export_keys, settings.metadata_export);
+}
+
 void interrupted_uploads(const YamlValue& value, Settings& settings) {
   settings.keep_interrupted_uploads = value.choice({"keep", "discard"}) == 0;
 }
@@ -281,6 +294,7 @@ constexpr Key<Settings> top_keys[] = {
     {"limits", limits},
     {"bandwidth", bandwidth},
     {"metrics", metrics},
+    {"metadata_export", metadata_export},
     {"transfer_memory_max", size<&Settings::transfer_memory_max, 16 * mebibyte, tebibyte>},
     {"read_cache_max", size<&Settings::read_cache_max, 0, tebibyte>},
     {"read_cache_directory", text<&Settings::read_cache_directory>},
@@ -371,6 +385,7 @@ std::vector<std::string> setting_names() {
   add("limits.", limits_keys);
   add("bandwidth.", bandwidth_keys);
   add("metrics.", metrics_keys);
+  add("metadata_export.", metadata_export_keys);
   return names;
 }
 

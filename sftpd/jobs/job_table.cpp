@@ -50,13 +50,18 @@ std::vector<Job> job_table(vfs::FileSystem& files, const JobOptions& options) {
   };
 }
 
-std::vector<Job> long_job_table(vfs::FileSystem& files, const JobOptions& options) {
-  if (options.flatten_after_quiet == seconds{0}) return {};
+std::vector<Job> long_job_table(vfs::FileSystem& files, const JobOptions& options,
+                                ExportCounts& exports) {
   const auto flatten = [&files, quiet = options.flatten_after_quiet](const std::stop_token& stop) {
     const int done = files.flatten(quiet, flatten_batch_max, stop);
     return Progress{.done = done, .more = done >= flatten_batch_max};
   };
-  return {{"flatten", seconds{30}, flatten}};
+  std::vector<Job> jobs;
+  if (options.flatten_after_quiet != seconds{0}) jobs.push_back({"flatten", seconds{30}, flatten});
+  if (options.exports.every != seconds{0}) {
+    jobs.push_back(export_job(files.database(), files.store(), options.exports, exports));
+  }
+  return jobs;
 }
 
 }  // namespace sftpd::jobs

@@ -106,6 +106,21 @@ constexpr Metric table[] = {
     {"shoebox_job_last_success_timestamp_seconds", Gauge,
      "When the job last ran without failing, in seconds since 1970; 0: not yet.",
      read_last_successes},
+
+    {"shoebox_metadata_exports_total", Counter,
+     "Exports of all metadata that were written into the store.",
+     [](const Sources& from, Samples& to) { to.add(from.exports.written); }},
+    {"shoebox_metadata_export_failures_total", Counter, "Those that failed.",
+     [](const Sources& from, Samples& to) { to.add(from.exports.failed); }},
+    {"shoebox_metadata_export_timestamp_seconds", Gauge,
+     "When this process last wrote one, in seconds since 1970; 0: not yet.",
+     [](const Sources& from, Samples& to) { to.add(from.exports.last_at.load()); }},
+    {"shoebox_metadata_export_rows", Gauge, "Rows in that one.",
+     [](const Sources& from, Samples& to) { to.add(from.exports.last_rows.load()); }},
+    {"shoebox_metadata_export_bytes", Gauge, "Its bytes in the store.",
+     [](const Sources& from, Samples& to) { to.add(from.exports.last_bytes.load()); }},
+    {"shoebox_metadata_export_seconds", Gauge, "How long it took.",
+     [](const Sources& from, Samples& to) { to.add(from.exports.last_seconds.load()); }},
 };
 
 }  // namespace

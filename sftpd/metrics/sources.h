@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "sftpd/jobs/exports/export_metadata.h"
 #include "sftpd/jobs/scheduler.h"
 #include "sftpd/limits/bandwidth.h"
 #include "sftpd/metrics/backend_counts.h"
@@ -22,6 +23,7 @@ struct Sources {
   vfs::FileSystem& files;
   const limits::Bandwidth& bandwidth;
   std::vector<std::shared_ptr<const jobs::JobCounts>> jobs;
+  const jobs::ExportCounts& exports;
   const DatabaseCounts& database;
   const StoreCounts& store;
   const storage::s3::S3ObjectStore* s3;  ///< null with a local directory

@@ -37,6 +37,7 @@ LIBRARIES = {
     r"spdlog/": ["sftpd/log"],
     r"CLI/": ["sftpd/admin", "sftpd/."],
     r"systemd/": ["sftpd/process"],
+    r"zlib": ["sftpd/jobs"],
     r"prometheus/": ["sftpd/metrics"],
     r"openssl/": ["storage", "metadata", "sftpd/vfs", "sftpd/auth", "sftpd/exec", "sftpd/admin"],
     r"gtest/|gmock/": [],

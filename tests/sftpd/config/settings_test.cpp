@@ -63,6 +63,19 @@ TEST(Settings, FlatteningIsReadInSecondsAndZeroTurnsItOff) {
   EXPECT_EQ(parse_settings(production + "extents_max: 64\n", "shoebox.yaml").extents_max, 64);
 }
 
+TEST(Settings, ExportsOfMetadataAreReadInSecondsAndZeroTurnsThemOff) {
+  const auto exports = [](const std::string& text) {
+    return parse_settings(production + text, "shoebox.yaml").metadata_export;
+  };
+  EXPECT_EQ(exports("").every, std::nullopt);
+  EXPECT_EQ(exports("metadata_export: {every: 12h, keep: 5}\n").every, std::chrono::hours{12});
+  EXPECT_EQ(exports("metadata_export: {every: 12h, keep: 5}\n").keep, 5);
+  EXPECT_EQ(exports("metadata_export: {every: 0}\n").every, std::chrono::seconds{0});
+  EXPECT_THAT(error_of(production + "metadata_export: {keep: 0}\n"), HasSubstr("keep"));
+  EXPECT_THAT(error_of(production + "metadata_export: {evry: 1h}\n"),
+              HasSubstr("did you mean 'every'?"));
+}
+
 TEST(Settings, RatesAreSizesPerSecond) {
   const Settings settings = parse_settings(
       production + "bandwidth: {upload_max: 10M, user_download_max: 0, burst: 500ms}\n", "f");

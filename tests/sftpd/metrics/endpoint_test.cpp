@@ -44,6 +44,7 @@ class MetricsEndpoint : public testing::Test {
             .files = files_,
             .bandwidth = bandwidth_,
             .jobs = {job_},
+            .exports = exports_,
             .database = database_counts_,
             .store = store_counts_,
             .s3 = nullptr};
@@ -60,6 +61,7 @@ class MetricsEndpoint : public testing::Test {
   sftp::RequestCounts requests_;
   limits::Bandwidth bandwidth_{{}};
   std::shared_ptr<jobs::JobCounts> job_ = std::make_shared<jobs::JobCounts>("tidy-up");
+  jobs::ExportCounts exports_;
   metadata::Database database_{{.url = "postgresql://127.0.0.1:1/none"}};
   test_support::MemoryObjectStore store_;
   vfs::FileSystem files_{database_, store_, {}};
