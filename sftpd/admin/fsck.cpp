@@ -10,6 +10,7 @@
 #include "sftpd/admin/fsck/database_scan.h"
 #include "sftpd/admin/fsck/report.h"
 #include "sftpd/admin/fsck/store_scan.h"
+#include "sftpd/admin/rebuild/rebuild.h"
 #include "sftpd/jobs/collect_garbage.h"
 
 namespace sftpd::admin {
@@ -22,6 +23,8 @@ struct Arguments {
   bool checksum = false;
   bool repair = false;
   int delete_unknown_days = 0;
+  bool rebuild = false;
+  std::string export_key;
 };
 
 /// Looks without holding anybody up, then mends what it found; as often as there was more.
@@ -99,6 +102,7 @@ Report scan(Context& context, const Arguments& arguments, std::vector<storage::O
 }
 
 int run(Context& context, const Arguments& arguments) {
+  if (arguments.rebuild) rebuild::rebuild(context, arguments.export_key);
   if (arguments.repair) repair(context);
   std::vector<storage::ObjectKey> old;
   const Report report = scan(context, arguments, old);
@@ -115,9 +119,15 @@ Action declare_fsck(CLI::App& app) {
   app.add_flag("--repair", arguments->repair,
                "Put right what can be computed, and collect what is waiting, before checking; with "
                "--checksum also remember what is damaged, or is no longer");
-  app.add_option("--delete-unknown", arguments->delete_unknown_days,
-                 "Delete unknown objects that are older than so many days")
-      ->check(CLI::Range(1, 36'500));
+  auto* delete_unknown = app.add_option("--delete-unknown", arguments->delete_unknown_days,
+                                        "Delete unknown objects that are older than so many days")
+                             ->check(CLI::Range(1, 36'500));
+  auto* rebuild = app.add_flag("--rebuild", arguments->rebuild,
+                               "Fill an empty database from the last metadata export in the store, "
+                               "and with what was stored since, before checking");
+  rebuild->excludes(delete_unknown);  // What nobody could be given is all that is left of it.
+  app.add_option("--export", arguments->export_key, "The export to rebuild from, by its key")
+      ->needs(rebuild);
   return [arguments](Context& context) { return run(context, *arguments); };
 }
 
