@@ -1,6 +1,7 @@
 """What an operation costs, and tables of it."""
 
 import collections
+import os
 import pathlib
 import statistics
 import sys
@@ -13,7 +14,9 @@ Measured = collections.namedtuple("Measured", "wall cpu database_cpu")
 
 
 def measure(peer, work):
-    """Runs `work`; its wall time, and CPU seconds up to when the server is quiet again."""
+    """Runs `work`; its wall time, and CPU seconds up to when the server is quiet again. What was
+    written before goes to the disk first: else the next one waits for it."""
+    os.sync()
     cpu, database = peer.cpu(), peer.database_cpu()
     begun = time.monotonic()
     work()

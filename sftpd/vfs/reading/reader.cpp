@@ -13,7 +13,7 @@ constexpr std::uint64_t random_granularity = 128 * kib;
 constexpr std::uint64_t sequential_granularity_min = 256 * kib;
 /// Larger requests gain nothing over parallel ones (s3.md section 4).
 constexpr std::uint64_t sequential_granularity_max = 4 * mib;
-constexpr std::uint64_t window_max = 16 * mib;
+constexpr std::uint64_t window_max = 32 * mib;
 /// Reads this far out of order still count as in order.
 constexpr std::uint64_t reorder_max = 1 * mib;
 /// Where one object ends and the next begins, reads of both are under way.
@@ -53,7 +53,8 @@ Reader::Plan Reader::plan(std::uint64_t offset, std::uint64_t length, std::uint6
                                 sequential_granularity_min, sequential_granularity_max);
   const std::uint64_t begin = std::max(fetched_until_, end);
   const std::uint64_t stop = std::min(end + window, file_size);
-  const bool worth_it = begin < stop && (begin - end < window / 2 || stop == file_size);
+  const bool worth_it =
+      begin < stop && (begin - end + plan.granularity <= window || stop == file_size);
   if (worth_it && cache_.has_room(stop - begin)) {
     plan.ahead = storage::ByteRange{begin, stop - begin};
     fetched_until_ = stop;
