@@ -21,19 +21,27 @@ class Direction(asyncio.Protocol):
     def __init__(self, delay):
         self.delay, self.other, self.transport = delay, None, None
         self.waiting, self.bytes_waiting, self.timer = collections.deque(), 0, None
-        self.extra = 0.0
+        self.extra, self.writable = 0.0, True
         self.loop = asyncio.get_running_loop()
 
     def connection_made(self, transport):
         self.transport = transport
         transport.max_size = PIECE
-        transport.set_write_buffer_limits(IN_FLIGHT_MAX)
+        transport.set_write_buffer_limits(0)  # asyncio's own buffer moves all that is behind, each time.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data):
         self._later(data)
         if self.bytes_waiting > IN_FLIGHT_MAX:
             self.transport.pause_reading()
+
+    def pause_writing(self):
+        self.writable = False
+
+    def resume_writing(self):
+        self.writable = True
+        if self.other and self.other.timer is None:
+            self.other._deliver()
 
     def eof_received(self):
         self._later(None)
@@ -51,8 +59,11 @@ class Direction(asyncio.Protocol):
 
     def _deliver(self):
         now = self.loop.time()
+        self.timer = None
         target = self.other.transport if self.other else None
         while self.waiting and self.waiting[0][0] <= now + 0.0005:
+            if target and not target.is_closing() and not self.other.writable:
+                return  # The other side's resume_writing() goes on.
             _, data, close = self.waiting.popleft()
             self.bytes_waiting -= len(data or b"")
             if target is None or target.is_closing():
@@ -65,8 +76,8 @@ class Direction(asyncio.Protocol):
                 target.write_eof()
         if self.transport and not self.transport.is_closing() and self.bytes_waiting < IN_FLIGHT_MAX:
             self.transport.resume_reading()
-        self.timer = (self.loop.call_at(self.waiting[0][0], self._deliver)
-                      if self.waiting else None)
+        if self.waiting:
+            self.timer = self.loop.call_at(self.waiting[0][0], self._deliver)
 
 
 class Accepted(Direction):
