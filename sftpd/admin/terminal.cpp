@@ -31,7 +31,8 @@ class NoEcho {
     if (::tcgetattr(STDIN_FILENO, &before_question) != 0) return;
     struct sigaction restore {};
     restore.sa_handler = restore_terminal;
-    restore.sa_flags = static_cast<int>(SA_RESETHAND);  // the second time it does what it always did
+    restore.sa_flags =
+        static_cast<int>(SA_RESETHAND);  // the second time it does what it always did
     for (std::size_t i = 0; i < signals.size(); ++i) {
       ::sigaction(signals[i], nullptr, &actions_[i]);
       if (actions_[i].sa_handler == SIG_DFL) ::sigaction(signals[i], &restore, nullptr);
