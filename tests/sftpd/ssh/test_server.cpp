@@ -150,7 +150,9 @@ std::string TestServer::ssh(const std::string& rest, const std::string& options)
 
 std::string TestServer::exec_ssh(const std::string& rest, const std::string& pid_file) const {
   constexpr std::size_t timeout_command_length = std::string_view("timeout 120 ").size();
-  return fmt::format("echo $$ > {}\nexec {}", pid_file, ssh(rest).substr(timeout_command_length));
+  // While a process is stopped, an exit in its session may hang up its process group: all tests.
+  return fmt::format("echo $$ > {}\nexec setsid {}", pid_file,
+                     ssh(rest).substr(timeout_command_length));
 }
 
 std::string TestServer::ssh_with_password(const std::string& user, const std::string& password,
