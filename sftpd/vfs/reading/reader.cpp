@@ -53,8 +53,9 @@ Reader::Plan Reader::plan(std::uint64_t offset, std::uint64_t length, std::uint6
                                 sequential_granularity_min, sequential_granularity_max);
   const std::uint64_t begin = std::max(fetched_until_, end);
   const std::uint64_t stop = std::min(end + window, file_size);
-  const bool worth_it =
-      begin < stop && (begin - end + plan.granularity <= window || stop == file_size);
+  // As soon as a request fits, lest the store's latency shows; small windows by halves.
+  const std::uint64_t step = std::min(plan.granularity, window / 2);
+  const bool worth_it = begin < stop && (begin - end + step <= window || stop == file_size);
   if (worth_it && cache_.has_room(stop - begin)) {
     plan.ahead = storage::ByteRange{begin, stop - begin};
     fetched_until_ = stop;
