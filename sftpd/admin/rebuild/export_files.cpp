@@ -40,11 +40,7 @@ void read_file(storage::ObjectStore& store, const ChosenExport& chosen, const Ex
 void verify(storage::ObjectStore& store, const ChosenExport& chosen, const ExportedFile& file) {
   vfs::Sha256Hasher hasher;
   read_file(store, chosen, file, [&](std::span<const std::byte> bytes) { hasher.add(bytes); });
-  std::string digits;
-  for (const std::byte byte : hasher.finish()) {
-    digits += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  }
-  if (digits != file.sha256) {
+  if (vfs::hexadecimal(hasher.finish()) != file.sha256) {
     throw damaged(chosen, file, "is damaged: it does not have its checksum");
   }
 }

@@ -59,11 +59,7 @@ void read_line(std::istream& words, Manifest& into) {
 }  // namespace
 
 std::string sha256_hex(std::string_view bytes) {
-  std::string digits;
-  for (const std::byte byte : vfs::sha256_of(std::as_bytes(std::span(bytes)))) {
-    digits += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  }
-  return digits;
+  return vfs::hexadecimal(vfs::sha256_of(std::as_bytes(std::span(bytes))));
 }
 
 std::uint64_t Manifest::rows() const {

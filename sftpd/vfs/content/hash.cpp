@@ -1,5 +1,7 @@
 #include "sftpd/vfs/content/hash.h"
 
+#include <fmt/format.h>
+
 #include <new>
 
 namespace sftpd::vfs {
@@ -45,6 +47,14 @@ metadata::Sha256 sha256_of(std::span<const std::byte> bytes) {
 
 metadata::Sha256 sha256_of(const std::string& bytes) {
   return sha256_of(std::as_bytes(std::span(bytes)));
+}
+
+std::string hexadecimal(const metadata::Sha256& hash) {
+  std::string digits;
+  for (const std::byte byte : hash) {
+    digits += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+  }
+  return digits;
 }
 
 }  // namespace sftpd::vfs

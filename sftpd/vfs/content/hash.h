@@ -32,4 +32,7 @@ class Sha256Hasher {
 metadata::Sha256 sha256_of(std::span<const std::byte> bytes);
 metadata::Sha256 sha256_of(const std::string& bytes);
 
+/// 64 lower-case digits.
+std::string hexadecimal(const metadata::Sha256& hash);
+
 }  // namespace sftpd::vfs

@@ -46,12 +46,7 @@ class Descriptor {
 
 /// Keys say nothing, but may hold slashes: the first half of a hash names the object.
 std::string digest_of(const std::string& key) {
-  const metadata::Sha256 hash = sha256_of(key);
-  std::string digits;
-  for (std::size_t i = 0; i < object_digits / 2; ++i) {
-    digits += fmt::format("{:02x}", std::to_integer<unsigned>(hash[i]));
-  }
-  return digits;
+  return hexadecimal(sha256_of(key)).substr(0, object_digits);
 }
 
 bool write_all(int descriptor, std::span<const std::byte> bytes) {

@@ -1,7 +1,5 @@
 // Sending the parts of an object, and finishing or giving up on it.
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cassert>
 
@@ -15,16 +13,6 @@
 #include "sftpd/vfs/writing/object_writer.h"
 
 namespace sftpd::vfs {
-
-namespace {
-
-std::string hex(const metadata::Sha256& hash) {
-  std::string text;
-  for (const std::byte byte : hash) text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
-  return text;
-}
-
-}  // namespace
 
 struct ObjectWriter::Shipment {
   std::shared_ptr<ObjectWriter> writer;
@@ -235,7 +223,7 @@ WrittenObject ObjectWriter::put_whole(std::shared_ptr<Shipment> body, const std:
   if (auto duplicate = find_duplicate(sha256, body->length)) return *duplicate;
   object_ = files_.objects().take(account_);
   storage::PutOptions options = put_options(mime);
-  options.sha256_hex = hex(sha256);
+  options.sha256_hex = hexadecimal(sha256);
   options.user_metadata["sha256"] = *options.sha256_hex;
   const auto info =
       files_.store()

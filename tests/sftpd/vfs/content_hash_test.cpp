@@ -28,15 +28,7 @@ class ContentHashTest : public VfsTest {
         path + "'");
   }
 
-  static std::string hash_of(const std::string& content) {
-    std::string hexadecimal;
-    for (const std::byte byte : sha256_of(content)) {
-      constexpr const char* digits = "0123456789abcdef";
-      hexadecimal += digits[std::to_integer<unsigned>(byte) / 16];
-      hexadecimal += digits[std::to_integer<unsigned>(byte) % 16];
-    }
-    return hexadecimal;
-  }
+  static std::string hash_of(const std::string& content) { return hexadecimal(sha256_of(content)); }
 
   int extents(const std::string& path) {
     return std::stoi(
