@@ -13,6 +13,9 @@ using jobs::ExportedFile;
 
 constexpr std::uint64_t block_size = 8ULL << 20;
 constexpr std::size_t batch_size = 1ULL << 20;
+// The longest have inline bytes, 16 MiB at most, as digits. What a small file unpacks to has no
+// other bound.
+constexpr std::size_t row_size_max = 64ULL << 20;
 
 Failure damaged(const ChosenExport& chosen, const ExportedFile& file, const std::string& reason) {
   return Failure(fmt::format(
@@ -57,6 +60,12 @@ class RowBatches {
       text.remove_prefix(end + 1);
     }
     array_ += text;
+    if (array_.size() > row_size_max) {
+      throw Failure(fmt::format(
+          "the export has a row of {} without an end. Nothing was changed; another export can be "
+          "chosen by --export",
+          table_));
+    }
   }
 
   /// Of rows, which must all have ended.

@@ -8,6 +8,8 @@ namespace {
 
 using Labels = std::map<std::string, std::string>;
 
+constexpr std::size_t created_size = std::string_view("2026-01-31T23:59:59Z").size();
+
 template <class Number>
 std::optional<Number> number_of(std::string_view text, int base = 10) {
   Number number = 0;
@@ -28,7 +30,8 @@ bool read_created(const Labels& labels, ObjectLabels& into) {
   if (found == labels.end()) return false;
   std::tm parts{};
   const char* end = ::strptime(found->second.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  if (end == nullptr || *end != '\0') return false;
+  // It becomes part of a name, and strptime() passes over any number of spaces.
+  if (end == nullptr || *end != '\0' || found->second.size() != created_size) return false;
   into.created = metadata::Time{std::chrono::seconds{::timegm(&parts)}};
   for (const char c : found->second) {
     if (c != ':') into.created_text += c;
