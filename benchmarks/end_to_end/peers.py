@@ -61,11 +61,14 @@ class Shoebox(Peer, MinioServer):
 
     def use_store(self, store_port, **more_settings):
         settings = self._settings() | self.extra_settings | more_settings
-        settings["storage"]["endpoint"] = f"http://127.0.0.1:{store_port}"
+        settings["storage"] = self._store(settings["storage"], store_port)
         self.configuration.write_text(json.dumps(settings, indent=1))
         if self._process.running():
             self.stop_program()
         self.restart()
+
+    def _store(self, settings, store_port):
+        return settings | {"endpoint": f"http://127.0.0.1:{store_port}"}
 
     def cpu(self):
         return cpu_seconds(self.pid())
@@ -87,6 +90,15 @@ class Shoebox(Peer, MinioServer):
             SELECT d.account_id, d.id, 'IMG_' || lpad(n::text, 8, '0') || '.JPG', 'file', 420, d.uid,
                    d.gid, d.mtime, d.mtime, d.mtime
             FROM nodes d, generate_series(1, {entries}) n WHERE d.name = '{folder}'""")
+
+
+class LocalShoebox(Shoebox):
+    """With the store that quickstart has: the local disk. No MinIO takes part in its work."""
+
+    name = "Shoebox, local disk"
+
+    def _store(self, settings, store_port):
+        return {"backend": "local", "directory": str(self.folder / "objects")}
 
 
 class OpenSsh(Peer, OpenSshServer):

@@ -26,7 +26,7 @@ import mounts
 import peers  # noqa: F401  (finds tests/end_to_end/support)
 import requests_of_names
 import transfers
-from peers import CachingRclone, MinioSftp, OpenSsh, Rclone, Shoebox
+from peers import CachingRclone, LocalShoebox, MinioSftp, OpenSsh, Rclone, Shoebox
 from support import processes
 from support.content import content
 
@@ -100,7 +100,7 @@ def make_files(files, options):
 def start_peers(bench):
     """Fills `bench.peers` one by one, so that the caller can stop them whatever happens."""
     folder, wanted = bench.folder, bench.options.peers
-    bench.peers.append(Shoebox())
+    bench.peers.append(LocalShoebox() if bench.options.store == "local" else Shoebox())
     bench.peers[0].start()
     make = {"openssh": OpenSsh,
             "rclone": lambda: Rclone(bench.minio, folder / "key.pub"),
@@ -159,6 +159,8 @@ def parse_options():
     parser.add_argument("--crowd-mib", type=int, default=32, help="of each transfer of a crowd")
     parser.add_argument("--peers", nargs="*", default=["openssh", "rclone"],
                         choices=["openssh", "rclone", "rclone-full", "minio"])
+    parser.add_argument("--store", default="minio", choices=["minio", "local"],
+                        help="Shoebox's; with `local` what it is beside OpenSSH on the same disk")
     parser.add_argument("--write", metavar="NAME", help="also write results/YYYY-MM-DD-NAME.md")
     return parser.parse_args()
 
