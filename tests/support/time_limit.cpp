@@ -1,5 +1,5 @@
 // Every test program's main(), with an end for tests that hang: ctest would only say that the
-// program took too long.
+// program took too long. SHOEBOX_TEST_SECONDS sets another time for each test; 0 none.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -11,7 +11,10 @@
 namespace {
 
 /// The longest tests take half a minute with sanitizers.
-constexpr unsigned seconds_max = 240;
+unsigned seconds_max() {
+  const char* wanted = std::getenv("SHOEBOX_TEST_SECONDS");
+  return wanted == nullptr ? 240 : static_cast<unsigned>(std::strtoul(wanted, nullptr, 10));
+}
 
 class TimeLimit : public testing::EmptyTestEventListener {
  public:
@@ -20,7 +23,7 @@ class TimeLimit : public testing::EmptyTestEventListener {
   void OnTestStart(const testing::TestInfo& test) override {
     message() = std::string("\n") + test.test_suite_name() + "." + test.name() +
                 " hangs: the program ends here\n";
-    ::alarm(seconds_max);
+    ::alarm(seconds_max());
   }
   void OnTestEnd(const testing::TestInfo&) override { ::alarm(0); }
 
