@@ -109,6 +109,7 @@ void set_files(const Settings& settings, ProgramOptions& options) {
   take(files.inline_max, settings.inline_max);
   take(files.inline_backlog_max, settings.inline_backlog_max);
   take(options.jobs.inline_age, settings.destage_after);
+  take(files.umask, settings.umask);
   take(files.scratch_directory, settings.scratch_directory);
   using Interrupted = vfs::FileSystem::InterruptedUploads;
   if (settings.keep_interrupted_uploads == false) files.interrupted_uploads = Interrupted::discard;

@@ -96,6 +96,7 @@ struct Settings {
   std::optional<std::uint64_t> inline_max;
   std::optional<std::uint64_t> inline_backlog_max;
   std::optional<std::chrono::seconds> destage_after;
+  std::optional<std::uint32_t> umask;
   std::optional<std::string> scratch_directory;
   std::optional<bool> keep_interrupted_uploads;
   std::optional<int> extents_max;                           ///< of a file

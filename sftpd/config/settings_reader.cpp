@@ -281,6 +281,16 @@ void flatten_after_quiet(const YamlValue& value, Settings& settings) {
   settings.flatten_after_quiet = std::chrono::ceil<std::chrono::seconds>(value.duration());
 }
 
+/// What it takes off is the group's and the others': a file that its owner cannot read is a trap.
+void umask(const YamlValue& value, Settings& settings) {
+  const std::string digits = value.text();
+  const bool octal = digits.size() >= 2 && digits.size() <= 4 &&
+                     digits.find_first_not_of("01234567") == std::string::npos;
+  const unsigned long mask = octal ? std::stoul(digits, nullptr, 8) : 0;
+  if (!octal || mask > 077) value.fail("'umask' must be octal, from 000 to 077");
+  settings.umask = static_cast<std::uint32_t>(mask);
+}
+
 void log_level(const YamlValue& value, Settings& settings) {
   constexpr std::array<const char*, 4> levels{"debug", "info", "warning", "error"};
   settings.log_level = levels[value.choice({"debug", "info", "warning", "error"})];
@@ -306,6 +316,7 @@ constexpr Key<Settings> top_keys[] = {
     {"destage_after", destage_after},
     {"scratch_directory", text<&Settings::scratch_directory>},
     {"interrupted_uploads", interrupted_uploads},
+    {"umask", umask},
     {"extents_max", count<&Settings::extents_max, 16, 100'000>},
     {"flatten_after_quiet", flatten_after_quiet},
     {"version_keep", version_keep},

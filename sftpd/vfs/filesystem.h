@@ -50,6 +50,7 @@ class FileSystem {
     std::size_t inline_max = std::size_t{128} << 10;
     /// Bytes that may wait there; beyond them new content goes to the store at once.
     std::uint64_t inline_backlog_max = std::uint64_t{1} << 30;
+    std::uint32_t umask = 022;  ///< taken off the modes that new files and directories ask for
     std::string scratch_directory = "/tmp";  ///< for edits that do not fit memory
     InterruptedUploads interrupted_uploads = InterruptedUploads::keep;
     /// A file with more extents than this gets fewer with its next commit.

@@ -174,7 +174,7 @@ bool Vfs::create_file(Destination& place, std::string_view path, const Attribute
   file.parent = place.directory().id;
   file.name = *place.missing;
   file.kind = NodeKind::file;
-  file.mode = initial.permissions.value_or(0644) & 07777;
+  file.mode = initial.permissions.value_or(0666) & 07777 & ~files_.options().umask;
   file.uid = identity_.uid;
   file.gid = identity_.gid;
   if (initial.atime) file.atime = from_seconds(*initial.atime);
@@ -254,7 +254,7 @@ void Vfs::insert(const metadata::NewNode& entry) {
 void Vfs::make_directory(std::string_view path, const AttributeChanges& initial) {
   translated([&] {
     auto directory = new_entry(find(path, Links::keep), NodeKind::directory);
-    directory.mode = initial.permissions.value_or(0755) & 07777;
+    directory.mode = initial.permissions.value_or(0777) & 07777 & ~files_.options().umask;
     insert(directory);
   });
 }

@@ -51,7 +51,7 @@ class Vfs {
                                         const AttributeChanges& initial);
   std::unique_ptr<OpenDirectory> open_directory(std::string_view path);
 
-  /// `permissions` are used if set, else 0755.
+  /// `permissions` count, or 0777, without what the umask takes off.
   void make_directory(std::string_view path, const AttributeChanges& initial);
   void remove_directory(std::string_view path);
   /// Removes a file or a link.

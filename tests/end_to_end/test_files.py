@@ -187,6 +187,20 @@ def test_modes_and_times_are_kept(raw, remote):
     assert raw.stat(f"{remote}/file").permissions == 0o100755  # Only what is new takes them.
 
 
+def test_new_files_and_directories_get_their_modes_without_the_umask(raw, remote):
+    """OpenSSH's client asks for 0777 when it makes a directory."""
+    raw.close(raw.open(f"{remote}/file", NEW, Attrs(permissions=0o100666)))
+    raw.close(raw.open(f"{remote}/plain", NEW, Attrs()))
+    raw.mkdir(f"{remote}/folder", Attrs(permissions=0o1777))
+    raw.mkdir(f"{remote}/plain folder", Attrs())
+    assert raw.stat(f"{remote}/file").permissions == 0o100644
+    assert raw.stat(f"{remote}/plain").permissions == 0o100644
+    assert raw.stat(f"{remote}/folder").permissions & 0o40777 == 0o40755
+    assert raw.stat(f"{remote}/plain folder").permissions == 0o40755
+    raw.setstat(f"{remote}/file", Attrs(permissions=0o666))
+    assert raw.stat(f"{remote}/file").permissions == 0o100666
+
+
 def test_modes_of_the_owner_are_enforced(raw, remote):
     raw.put(f"{remote}/file", b"content")
     raw.setstat(f"{remote}/file", Attrs(permissions=0o400))

@@ -4,7 +4,7 @@ import pytest
 
 from support import processes
 from support.content import content
-from support.raw_sftp import F_APPEND, F_CREAT, F_TRUNC, F_WRITE
+from support.raw_sftp import F_APPEND, F_CREAT, F_TRUNC, F_WRITE, Attrs
 from support.sessions import assert_clean, connected
 
 pytestmark = pytest.mark.shoebox
@@ -25,6 +25,16 @@ def test_small_parts_and_nothing_inline(own_server, tmp_path):
     assert raw.get("/log") == content(6_000_000, 1) + b"0\n1\n2\n3\n4\n"
     transport.close()
     assert_clean(own_server)
+
+
+@pytest.mark.settings(umask="077")
+def test_umask(own_server):
+    transport, raw = connected(own_server)
+    raw.close(raw.open("/file", NEW, Attrs(permissions=0o640)))
+    raw.mkdir("/folder", Attrs(permissions=0o777))
+    assert raw.stat("/file").permissions & 0o777 == 0o600
+    assert raw.stat("/folder").permissions & 0o777 == 0o700
+    transport.close()
 
 
 @pytest.mark.settings(interrupted_uploads="discard")

@@ -76,6 +76,20 @@ TEST(Settings, ExportsOfMetadataAreReadInSecondsAndZeroTurnsThemOff) {
               HasSubstr("did you mean 'every'?"));
 }
 
+TEST(Settings, TheUmaskIsOctalAndLeavesTheOwnerAlone) {
+  const auto umask = [](const std::string& text) {
+    return parse_settings(production + text, "shoebox.yaml").umask;
+  };
+  EXPECT_EQ(umask(""), std::nullopt);
+  EXPECT_EQ(umask("umask: 027\n"), 027U);
+  EXPECT_EQ(umask("umask: \"0077\"\n"), 077U);
+  EXPECT_EQ(umask("umask: 000\n"), 0U);
+  for (const char* wrong :
+       {"umask: 0\n", "umask: 28\n", "umask: 0x1\n", "umask: 100\n", "umask: -022\n"}) {
+    EXPECT_THAT(error_of(production + wrong), HasSubstr("'umask' must be octal")) << wrong;
+  }
+}
+
 TEST(Settings, RatesAreSizesPerSecond) {
   const Settings settings = parse_settings(
       production + "bandwidth: {upload_max: 10M, user_download_max: 0, burst: 500ms}\n", "f");
