@@ -33,6 +33,8 @@ Status status_for(vfs::ErrorCode code) {
       return {SSH_FX_FAILURE, "Invalid argument"};
     case file_too_large:
       return {SSH_FX_FAILURE, "File too large"};
+    case too_scattered:
+      return {SSH_FX_FAILURE, "Too many separate pieces in one file"};
     case bad_handle:
       return {SSH_FX_FAILURE, "The handle was not opened for this"};
     case quota_exceeded:

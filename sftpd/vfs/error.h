@@ -20,6 +20,7 @@ enum class ErrorCode {
   bad_name,           ///< not UTF-8, NUL, empty, too long
   bad_argument,       ///< EINVAL
   file_too_large,     ///< EFBIG: an offset or size beyond file_size_max
+  too_scattered,      ///< EFBIG: more pieces than a file may have
   bad_handle,         ///< the handle was not opened for this
   quota_exceeded,     ///< EDQUOT
   no_space,           ///< ENOSPC

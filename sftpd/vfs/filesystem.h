@@ -53,7 +53,7 @@ class FileSystem {
     std::uint32_t umask = 022;  ///< taken off the modes that new files and directories ask for
     std::string scratch_directory = "/tmp";  ///< for edits that do not fit memory
     InterruptedUploads interrupted_uploads = InterruptedUploads::keep;
-    /// A file with more extents than this gets fewer with its next commit.
+    /// A commit of more extents than this joins some, as far as that is in proportion to it.
     std::size_t extents_max = 1000;
     int commit_threads = 32;  ///< commits to the store under way at once
     /// For how long a killed process's uploads look alive; renewed five times as often.

@@ -29,6 +29,7 @@ OpenFile::OpenFile(FileSystem& files, metadata::AccountId account, metadata::Use
       base_(std::move(content)),
       base_size_(node.size),
       mime_(std::move(mime)),
+      fold_at_(pieces_before_fold()),
       upload_chain_(new_upload_chain()) {}
 
 OpenFile::~OpenFile() {
@@ -113,22 +114,26 @@ Step OpenFile::write_step(const OpenFlags& flags, std::uint64_t offset,
   throw_if_failed();
   if (bytes.empty()) return Step::done;
   bool spoils = false;
+  bool crowded = false;
   {
     std::lock_guard lock(mutex_);
     if (flags.append) offset = size_;
     expect_possible(offset, bytes.size());
     const bool streams = stream_ && stream_->accepts(offset, bytes.size());
     spoils = !streams && recoverable_behind_locked(offset);
-    if (!spoils && !streams && !may_stream(flags, offset)) {
+    const bool scratches = !spoils && !streams && !may_stream(flags, offset);
+    crowded = scratches && dirty_ && content_.count() >= fold_at_;
+    if (scratches && !crowded) {
       scratch_write_locked(offset, bytes.bytes());
       size_ = std::max(size_, offset + bytes.size());
       touch_locked();
       return Step::done;
     }
   }
-  if (!spoils) return stream_step(offset, bytes, may_wait);
+  if (!spoils && !crowded) return stream_step(offset, bytes, may_wait);
   if (!may_wait) return Step::needs_thread;
-  end_recovery();
+  if (spoils) end_recovery();
+  if (crowded && fold() != Step::done) return Step::needs_memory;
   return write_step(flags, offset, bytes, may_wait);
 }
 

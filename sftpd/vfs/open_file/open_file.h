@@ -207,7 +207,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   ObjectWriter::Result pack_some();
   void finish_packed();
   void give_up_packing() noexcept;
-  void join_small_pieces();
+  void join_small_pieces(std::size_t wanted);
+  Step fold();
+  std::size_t pieces_before_fold() const;
+  std::size_t pieces_max() const;
 
   void make_room_for_copy(std::uint64_t to);
   void end_incompleteness();
@@ -229,6 +232,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::atomic<int> changes_queued_ = 0;   ///< operations that reads have to wait for
 
   std::unique_ptr<Packing> packing_;  ///< used by operations only
+  bool edited_ = false;               ///< packed since pieces were joined; as above
+  std::uint64_t join_allowance_ = 0;  ///< bytes that may be written again; as above
   std::mutex publish_mutex_;          ///< held while committed content and name are changed
   std::mutex mutex_;  ///< guards all below; held shortly, never while waiting for anything
   std::map<std::uint64_t, Expected> expected_;
@@ -247,6 +252,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   int writers_ = 0;
   std::shared_ptr<ObjectWriter> stream_;
   std::unique_ptr<ScratchFile> scratch_;
+  std::size_t fold_at_;                  ///< this many pieces in content_ are made fewer
   std::vector<WrittenObject> finished_;  ///< stored, not published yet
   HashedPrefix hashed_;                  ///< what streamed from the beginning
   const std::int64_t upload_chain_;      ///< what uploads of this open file have in common

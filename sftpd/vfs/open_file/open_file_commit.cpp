@@ -58,7 +58,7 @@ Step OpenFile::commit(Completeness completeness) {
     }
     store_stream();
     if (store_scratch() != Step::done) return Step::needs_memory;
-    join_small_pieces();
+    join_small_pieces(files_.options().extents_max / 2);
     publish_content(completeness);
     return Step::done;
   } catch (...) {

@@ -263,6 +263,9 @@ void OpenFile::make_room_for_copy(std::uint64_t to) {
 void OpenFile::adopt(const std::vector<Piece>& pieces, std::uint64_t from, std::uint64_t to) {
   make_room_for_copy(to);
   std::lock_guard lock(mutex_);
+  if (content_.count() + pieces.size() > pieces_max()) {
+    throw Error(ErrorCode::too_scattered, "the copy would be in too many pieces");
+  }
   for (const auto& piece : pieces) {
     const std::uint64_t at = to + (piece.offset - from);
     if (std::holds_alternative<Zeros>(piece.source)) {

@@ -1,11 +1,12 @@
 // Before a commit: edited and inline bytes become a few extents, and too many extents become fewer.
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "sftpd/log/log.h"
 #include "sftpd/vfs/content/content_type.h"
+#include "sftpd/vfs/content/crowded_runs.h"
+#include "sftpd/vfs/error.h"
 #include "sftpd/vfs/filesystem.h"
 #include "sftpd/vfs/open_file/open_file.h"
 #include "sftpd/vfs/open_file/open_files.h"
@@ -22,8 +23,16 @@ constexpr std::size_t inline_runs_max = 32;
 constexpr std::size_t pack_chunk = std::size_t{1} << 20;
 /// Pieces of this length are few in any file, and stay as they are.
 constexpr std::uint64_t large_piece = std::uint64_t{64} << 20;
-/// What one commit joins at most: somebody waits for it.
+/// What one commit joins at most of what earlier ones left: somebody waits for it.
 constexpr std::uint64_t joined_max = 2 * large_piece;
+/// Of its own, whatever was edited: less than a moment's work.
+constexpr std::uint64_t joined_min = std::uint64_t{4} << 20;
+/// And for each byte that was edited: who writes pages of 4 KiB here and there gets the space
+/// between them written again if they are about 32 KiB apart.
+constexpr std::uint64_t joined_per_edited = 8;
+/// Of `extents_max`: 17 MB of memory for an open file, and a commit of a second or two.
+constexpr std::size_t fold_factor = 64;
+constexpr std::size_t pieces_factor = 256;
 
 bool is_in_memory_or_scratch(const Piece& piece) {
   return std::holds_alternative<Scratch>(piece.source) ||
@@ -40,33 +49,6 @@ std::vector<std::vector<Piece>> runs_of(const std::vector<Piece>& pieces) {
     runs.back().push_back(piece);
   }
   return runs;
-}
-
-/// Small pieces beside each other that could be one.
-struct Neighbours {
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-  std::size_t count = 0;
-};
-
-/// Where most of them are, and how many small ones there are in all.
-std::pair<Neighbours, std::size_t> densest(const std::vector<Piece>& pieces) {
-  Neighbours most;
-  Neighbours current;
-  std::size_t small = 0;
-  for (const Piece& piece : pieces) {
-    if (piece.length >= large_piece) {
-      current = {};
-      continue;
-    }
-    ++small;
-    if (current.count == 0 || end_of(piece) - current.begin > joined_max) {
-      current = {piece.offset, 0, 0};
-    }
-    current.end = end_of(piece);
-    if (++current.count > most.count) most = current;
-  }
-  return {most, small};
 }
 
 }  // namespace
@@ -181,6 +163,8 @@ void OpenFile::finish_packed() {
         Stored{written.row.object, key, written.row.size, place.object_offset, checksums});
   }
   finished_.push_back(std::move(written));
+  edited_ = true;
+  join_allowance_ += packing.filled * joined_per_edited;
   packing.packed.clear();
   packing.writer = nullptr;
   packing.filled = 0;
@@ -193,32 +177,83 @@ void OpenFile::give_up_packing() noexcept {
 
 // --- Too many extents --------------------------------------------------------------------------
 
-/// Each commit writes all extents anew, so commits must not make ever more of them. What joining
-/// costs is shared by the many commits that made them. Those of one upload are left to a job.
-void OpenFile::join_small_pieces() {
-  Rewriting rewriting{account_, node(), {}, {}};
-  Neighbours range;
+/// Where there are more than twice as many as wanted, so that the next commits need not. Each
+/// commit writes all extents anew, and each open reads them. What joining costs is shared by the
+/// many commits that made them, or is in proportion to the edits of this one. Those of an upload
+/// are left to a job.
+void OpenFile::join_small_pieces(std::size_t wanted) {
+  std::vector<std::vector<Piece>> runs;
   {
     std::lock_guard lock(mutex_);
     const std::size_t extents_max = files_.options().extents_max;
-    if (base_.count() <= extents_max || content_.count() <= extents_max) return;
-    std::size_t small = 0;
-    std::tie(range, small) = densest(content_.all());
-    if (small <= extents_max || range.count < 2) return;
-    rewriting.pieces = content_.pieces(range.begin, range.end - range.begin);
+    if (content_.count() <= 2 * wanted) return;
+    const bool edited = std::exchange(edited_, false);
+    const bool by_earlier_ones = base_.count() > extents_max;
+    if (!edited && !by_earlier_ones) return;
+    const auto allowed = std::max(join_allowance_, by_earlier_ones ? joined_max : joined_min);
+    runs = crowded_runs(content_.pieces(0, size_), {wanted, allowed, large_piece});
   }
+  if (runs.empty()) return;
+  // One object for all of them: as if they followed each other.
+  Rewriting rewriting{account_, node(), {}, {}};
+  std::uint64_t end = 0;
+  for (const auto& run : runs) {
+    for (const Piece& piece : run) {
+      rewriting.pieces.push_back({end, piece.length, piece.source});
+      end += piece.length;
+    }
+  }
+  join_allowance_ -= std::min(join_allowance_, end);
   try {
     auto written = rewrite_object(files_, rewriting, [] { return true; });
-    const auto key = std::make_shared<const std::string>(written->key);
     std::lock_guard lock(mutex_);
-    content_.assign(
-        range.begin, range.end - range.begin,
-        Stored{written->row.object, key, written->row.size, 0, shared_checksums(written->row)});
+    Stored place{written->row.object, std::make_shared<const std::string>(written->key),
+                 written->row.size, 0, shared_checksums(written->row)};
+    for (const auto& run : runs) {
+      const std::uint64_t length = end_of(run.back()) - run.front().offset;
+      content_.assign(run.front().offset, length, place);
+      place.offset += length;
+    }
     finished_.push_back(std::move(*written));
   } catch (const std::exception& failure) {
     // The next commit tries again: this one is correct without it.
     log::warning("a file's pieces were not joined", {{"reason", failure.what()}});
   }
 }
+
+/// Pieces of an open file are in memory, and will be rows: however many places a client writes to
+/// before it commits, they are stored and joined from time to time. Where they lie too far from
+/// each other for that, there is an end.
+Step OpenFile::fold() {
+  bool can_fold = false;
+  {
+    std::lock_guard lock(mutex_);
+    // What arrived behind a gap is told from the prefix by where it lies.
+    can_fold = !gap_ && !orphaned_;
+  }
+  try {
+    if (can_fold) {
+      if (store_scratch() != Step::done) return Step::needs_memory;
+      join_small_pieces(pieces_before_fold() / 2);
+    }
+  } catch (...) {
+    give_up_packing();
+    throw;
+  }
+  std::lock_guard lock(mutex_);
+  if (can_fold && scratch_) scratch_->clear();
+  const std::size_t most = pieces_max();
+  if (content_.count() > most / 2 && fold_at_ >= most) {
+    throw Error(ErrorCode::too_scattered, "the file is written in too many places at once");
+  }
+  fold_at_ = std::clamp(2 * content_.count(), pieces_before_fold(), most);
+  return Step::done;
+}
+
+std::size_t OpenFile::pieces_before_fold() const {
+  return files_.options().extents_max * fold_factor;
+}
+
+std::size_t OpenFile::pieces_max() const { return files_.options().extents_max * pieces_factor; }
 
 }  // namespace sftpd::vfs

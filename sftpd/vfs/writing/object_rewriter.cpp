@@ -1,7 +1,6 @@
 #include "sftpd/vfs/writing/object_rewriter.h"
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -18,6 +17,7 @@
 #include "sftpd/vfs/writing/memory_pool.h"
 #include "sftpd/vfs/writing/object_labels.h"
 #include "sftpd/vfs/writing/object_reserve.h"
+#include "sftpd/vfs/writing/source_reader.h"
 #include "storage/object_store.h"
 
 namespace sftpd::vfs {
@@ -28,8 +28,6 @@ constexpr std::uint64_t mib = std::uint64_t{1} << 20;
 constexpr std::uint64_t sent_part_max = 16 * mib;
 /// Copies move no bytes through here: a few at once are enough to keep a store busy (s3.md).
 constexpr std::size_t parts_under_way_max = 8;
-constexpr std::uint64_t read_max = 1 * mib;
-constexpr std::size_t reads_under_way_max = 8;
 
 RewriteSizes sizes_for(FileSystem& files) {
   return {.part_size = std::min<std::uint64_t>(files.options().part_size, sent_part_max),
@@ -66,7 +64,7 @@ storage::Payload payload_of(const SentPartPtr& sent) {
 class Rewriter {
  public:
   Rewriter(FileSystem& files, const Rewriting& rewriting, const std::function<bool()>& go_on)
-      : files_(files), rewriting_(rewriting), go_on_(go_on) {}
+      : files_(files), rewriting_(rewriting), go_on_(go_on), sources_(files) {}
 
   std::optional<WrittenObject> run() {
     const auto plan = plan_rewrite(rewriting_.pieces, files_.store().limits(), sizes_for(files_));
@@ -158,34 +156,7 @@ class Rewriter {
 
   void read(const RewritePart& part, SentPart& into) {
     into.bytes.resize(static_cast<std::size_t>(part.length));
-    std::deque<std::pair<storage::Future<storage::Payload>, std::span<std::byte>>> reads;
-    const auto finish_read = [&reads] {
-      auto [answer, place] = std::move(reads.front());
-      reads.pop_front();
-      const storage::Payload bytes = answer.get();
-      if (bytes.size() != place.size()) {
-        throw Error(ErrorCode::content_damaged, "an extent reaches beyond its object");
-      }
-      std::memcpy(place.data(), bytes.data(), place.size());
-    };
-    const std::uint64_t begin = part.pieces.front().offset;
-    for (const Piece& piece : part.pieces) {
-      auto place = std::span(into.bytes)
-                       .subspan(static_cast<std::size_t>(piece.offset - begin),
-                                static_cast<std::size_t>(piece.length));
-      if (const auto* inlined = std::get_if<Inline>(&piece.source)) {
-        std::memcpy(place.data(), inlined->bytes->data() + inlined->offset, place.size());
-      }
-      const auto* stored = std::get_if<Stored>(&piece.source);
-      for (std::uint64_t at = 0; stored && at < piece.length; at += read_max) {
-        const std::uint64_t length = std::min(read_max, piece.length - at);
-        if (reads.size() >= reads_under_way_max) finish_read();
-        reads.emplace_back(
-            files_.store().get(storage::ObjectKey{*stored->key}, {stored->offset + at, length}),
-            place.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(length)));
-      }
-    }
-    while (!reads.empty()) finish_read();
+    sources_.read(part, into.bytes);
     hash_.add(into.bytes);
   }
 
@@ -232,6 +203,7 @@ class Rewriter {
   storage::UploadId upload_;
   std::deque<UnderWay> under_way_;
   std::vector<storage::CompletedPart> done_;
+  SourceReader sources_;
   Sha256Hasher hash_;
 };
 
