@@ -16,7 +16,7 @@ constexpr Statement claim_scattered{
     " UPDATE versions v SET flatten_at = clock_timestamp() + $2 * interval '1 second'"
     " FROM picked p WHERE v.account_id = p.account_id AND v.id = p.id"
     " RETURNING v.account_id, v.node_id, v.id"};
-// Primary key, as in the next three.
+// Primary key, as in the next four.
 constexpr Statement claim_one{
     "flattening_claim_one",
     "UPDATE versions SET flatten_at = clock_timestamp() + $3 * interval '1 second'"
@@ -28,6 +28,9 @@ constexpr Statement renew_claim{
     " WHERE account_id = $1 AND id = $2 AND replaced_at IS NULL"};
 constexpr Statement leave_version{
     "flattening_leave", "UPDATE versions SET flatten_at = NULL WHERE account_id = $1 AND id = $2"};
+constexpr Statement set_crc{"flattening_set_crc",
+                            "UPDATE objects SET crc32c = $3"
+                            " WHERE account_id = $1 AND id = $2 AND state = 'staging'"};
 constexpr Statement flatten_version{"flattening_replace_extents",
                                     "SELECT shoebox_flatten($1, $2, $3, $4, $5, $6, $7, $8)"};
 
@@ -61,6 +64,10 @@ void Flattening::leave(const ScatteredVersion& scattered) {
 }
 
 bool Flattening::replace_extents(const ScatteredVersion& scattered, const FinishedObject& object) {
+  if (object.crc32c) {
+    transaction_.inner().run(set_crc, scattered.account, object.object,
+                             std::int64_t{*object.crc32c});
+  }
   const auto rows = transaction_.inner().run(
       flatten_version, scattered.account, scattered.node, scattered.version, object.object,
       signed_size(object.size), bytea_text(object.sha256), object.etag, object.mime);

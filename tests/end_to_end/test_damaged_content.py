@@ -5,6 +5,7 @@ import pytest
 from support import processes
 from support.content import content, write_file
 from support.openssh_client import sftp
+from support.raw_sftp import F_READ, F_WRITE
 from support.sessions import connected
 
 pytestmark = pytest.mark.shoebox
@@ -66,4 +67,25 @@ def test_small_files_do_not_notice(own_server, tmp_path):
     transport, raw = connected(own_server)
     assert raw.get("/small") == content(20_000, 7)
     sftp(own_server, [f"get large {tmp_path}/bad"], expect="failure")
+    transport.close()
+
+
+@pytest.mark.minio
+@pytest.mark.settings(inline_max=0)
+def test_joining_pieces_does_not_hide_damage(own_server, tmp_path):
+    transport, raw = connected(own_server)
+    original = content(300_000)
+    raw.put("/notes", original)
+    handle = raw.open("/notes", F_READ | F_WRITE)
+    raw.write(handle, 1_000, b"edited")
+    raw.close(handle)
+    other = bytearray(original)
+    other[200_000] ^= 4
+    overwrite(own_server, original, bytes(other), tmp_path)
+    # A URL needs one object.
+    own_server.command("presign", own_server.user, "/notes", expect=1)
+    assert own_server.query("SELECT count(*) FROM objects WHERE damaged_at IS NOT NULL") == [["1"]]
+    overwrite(own_server, bytes(other), original, tmp_path)
+    own_server.command("presign", own_server.user, "/notes")
+    assert raw.get("/notes") == original[:1_000] + b"edited" + original[1_006:]
     transport.close()

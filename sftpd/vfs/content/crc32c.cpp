@@ -36,6 +36,17 @@ constexpr Tables make_tables() {
 
 constexpr Tables tables = make_tables();
 
+/// Of two polynomials, modulo that of the checksum. As in a remainder, the highest bit is that
+/// of 1.
+std::uint32_t product(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t sum = 0;
+  for (; a != 0; a <<= 1) {
+    if ((a >> 31) != 0) sum ^= b;
+    b = (b >> 1) ^ ((b & 1) != 0 ? polynomial : 0);  // times x
+  }
+  return sum;
+}
+
 std::uint64_t little_endian_u64(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
   std::memcpy(&value, bytes.data(), sizeof value);
@@ -105,6 +116,15 @@ __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::uint32_t crc
 #endif
 
 }  // namespace
+
+std::uint32_t crc32c_joined(std::uint32_t first, std::uint32_t second, std::uint64_t length) {
+  // What more bytes do to a remainder is linear: each multiplies it by x^8, by squares 2^k at once.
+  for (std::uint32_t power = 0x0080'0000; length != 0; length >>= 1) {
+    if ((length & 1) != 0) first = product(first, power);
+    power = product(power, power);
+  }
+  return first ^ second;
+}
 
 std::uint32_t crc32c_by_tables(std::uint32_t crc, std::span<const std::byte> bytes) {
   std::uint32_t rest = ~crc;

@@ -97,11 +97,12 @@ class ObjectChecks {
   /// A check for a reader at the object's first byte.
   std::shared_ptr<ObjectCheck> begin(const CheckedObject& object);
 
+  /// Raises the alarm, and forgets the cached bytes. Waits for the database.
+  void found_damaged(const CheckedObject& object);
+
  private:
   friend class ObjectCheck;
   void found_good(metadata::ObjectId object, std::uint32_t crc);
-  /// Raises the alarm, and forgets the cached bytes.
-  void found_damaged(const CheckedObject& object);
   void ended(metadata::ObjectId object, const ObjectCheck* check);
 
   BlockCache& cache_;

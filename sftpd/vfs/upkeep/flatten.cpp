@@ -68,8 +68,10 @@ class Flattener {
     try {
       rewrite(*version);
     } catch (const Error& error) {
+      const bool damaged = error.code() == ErrorCode::content_damaged;
+      // Damage stays: the file is not read for nothing every ten minutes.
+      if (damaged || error.code() == ErrorCode::unsupported) leave();
       if (error.code() != ErrorCode::unsupported) throw;
-      leave();
     }
   }
 

@@ -10,6 +10,7 @@
 
 #include "metadata/database.h"
 #include "metadata/repositories/objects.h"
+#include "sftpd/vfs/content/crc32c.h"
 #include "sftpd/vfs/content/hash.h"
 #include "sftpd/vfs/content/rewrite_plan.h"
 #include "sftpd/vfs/error.h"
@@ -64,11 +65,12 @@ storage::Payload payload_of(const SentPartPtr& sent) {
 class Rewriter {
  public:
   Rewriter(FileSystem& files, const Rewriting& rewriting, const std::function<bool()>& go_on)
-      : files_(files), rewriting_(rewriting), go_on_(go_on), sources_(files) {}
+      : files_(files), rewriting_(rewriting), go_on_(go_on) {}
 
   std::optional<WrittenObject> run() {
     const auto plan = plan_rewrite(rewriting_.pieces, files_.store().limits(), sizes_for(files_));
     if (!plan) throw Error(ErrorCode::unsupported, "the store has no room for so many parts");
+    sources_.emplace(files_, rewriting_.account, rewriting_.node, *plan);
     object_ = files_.objects().take(rewriting_.account);
     std::optional<WrittenObject> written;
     try {
@@ -84,6 +86,10 @@ class Rewriter {
   }
 
  private:
+  struct SentPiece {
+    std::uint64_t offset, length;
+    std::uint32_t crc;
+  };
   struct UnderWay {
     storage::CompletedPart part;
     storage::Future<storage::ETag> answer;
@@ -95,6 +101,7 @@ class Rewriter {
     const auto sent = std::make_shared<SentPart>(files_, part.length);
     const auto alone = reserve(*sent);
     read(part, *sent);
+    sources_->check();
     const auto info = files_.store().put(key(), payload_of(sent), put_options()).get();
     sent->release();
     return finished(part.length, info.etag.text, hash_.finish());
@@ -119,6 +126,7 @@ class Rewriter {
       }
     }
     finish_all();
+    sources_->check();
     if (!go_on_()) return {};
     const auto info = files_.store()
                           .complete_upload(key(), upload_, done_, std::to_string(object_.id.value))
@@ -156,8 +164,41 @@ class Rewriter {
 
   void read(const RewritePart& part, SentPart& into) {
     into.bytes.resize(static_cast<std::size_t>(part.length));
-    sources_.read(part, into.bytes);
+    sources_->read(part, into.bytes);
     hash_.add(into.bytes);
+    std::span<const std::byte> rest = into.bytes;
+    for (const Piece& piece : part.pieces) {
+      const auto bytes = rest.first(static_cast<std::size_t>(piece.length));
+      sent_.push_back({piece.offset, piece.length, crc32c(0, bytes)});
+      rest = rest.subspan(bytes.size());
+    }
+  }
+
+  /// Of the new object: from those recorded of objects that are in it as a whole, however their
+  /// bytes got there, and of what was sent. A copy inside the store is compared with it when it is
+  /// read. Nothing where a slice was copied.
+  std::optional<std::uint32_t> crc_of_all() const {
+    std::uint32_t crc = 0;
+    auto sent = sent_.begin();
+    for (const Piece& piece : rewriting_.pieces) {
+      std::uint32_t own = 0;
+      std::uint64_t known = 0;
+      for (; sent != sent_.end() && sent->offset < piece.offset + piece.length; ++sent) {
+        own = crc32c_joined(own, sent->crc, sent->length);
+        known += sent->length;
+      }
+      const auto recorded = recorded_crc(piece);
+      if (!recorded && known < piece.length) return {};
+      crc = crc32c_joined(crc, recorded.value_or(own), piece.length);
+    }
+    return crc;
+  }
+
+  static std::optional<std::uint32_t> recorded_crc(const Piece& piece) {
+    const auto* stored = std::get_if<Stored>(&piece.source);
+    const bool whole = stored && stored->offset == 0 && stored->object_size == piece.length;
+    if (!whole || !stored->checksums) return {};
+    return stored->checksums->crc32c;
   }
 
   void finish_oldest() {
@@ -186,8 +227,10 @@ class Rewriter {
 
   WrittenObject finished(std::uint64_t size, std::string etag,
                          std::optional<metadata::Sha256> sha256) const {
-    return {
-        {object_.id, size, sha256, std::move(etag), rewriting_.mime}, object_.key, false, false};
+    return {{object_.id, size, sha256, std::move(etag), rewriting_.mime, crc_of_all()},
+            object_.key,
+            false,
+            false};
   }
 
   storage::ObjectKey key() const { return storage::ObjectKey{object_.key}; }
@@ -203,7 +246,8 @@ class Rewriter {
   storage::UploadId upload_;
   std::deque<UnderWay> under_way_;
   std::vector<storage::CompletedPart> done_;
-  SourceReader sources_;
+  std::optional<SourceReader> sources_;
+  std::vector<SentPiece> sent_;
   Sha256Hasher hash_;
 };
 

@@ -22,11 +22,12 @@ struct Rewriting {
 };
 
 /// Makes one object of them: what is large the store copies, by parallel requests; the rest is read
-/// and sent (rewrite_plan.h). The hash is known only where all bytes were sent. Waits for the store
-/// and the database, on the caller's thread. `go_on` is asked before each part: nothing is returned
-/// once it says no. Memory comes from the process's pool; where that is empty, one part at a time
-/// goes in a buffer beyond it. Throws storage::Error, metadata::Error, and unsupported where the
-/// store's limits allow no such object. The object is still to be published or discarded.
+/// and sent (rewrite_plan.h), and compared with the checksums of what it comes from
+/// (source_reader.h). The hash is known only where all bytes were sent. Waits for the store and the
+/// database, on the caller's thread. `go_on` is asked before each part: nothing is returned once it
+/// says no. Memory comes from the process's pool; where that is empty, one part at a time goes in a
+/// buffer beyond it. Throws storage::Error, metadata::Error, content_damaged, and unsupported where
+/// the store's limits allow no such object. The object is still to be published or discarded.
 std::optional<WrittenObject> rewrite_object(FileSystem& files, const Rewriting& rewriting,
                                             const std::function<bool()>& go_on);
 

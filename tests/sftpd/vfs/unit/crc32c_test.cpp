@@ -57,5 +57,15 @@ TEST(Crc32c, GoesOnWhereItStopped) {
   }
 }
 
+TEST(Crc32c, OfBytesBehindEachOtherComesFromBoth) {
+  const Bytes all = counting(5000, 41);
+  const auto whole = crc32c(0, all);
+  for (const std::size_t at : {0U, 1U, 7U, 8U, 1023U, 4096U, 4999U, 5000U}) {
+    const auto first = std::span(all).first(at);
+    const auto second = std::span(all).subspan(at);
+    EXPECT_EQ(crc32c_joined(crc32c(0, first), crc32c(0, second), second.size()), whole) << at;
+  }
+}
+
 }  // namespace
 }  // namespace sftpd::vfs
