@@ -5,7 +5,7 @@
 #   ./test.sh --quick         format and the tests that need no servers
 #   ./test.sh --only LABEL    the tests of one label (ctest -L), with AddressSanitizer
 #   ./test.sh --tidy          clang-tidy over the files changed since the branch began, and nothing else
-# SHOEBOX_CACHE (~/.cache/shoebox) keeps compiled files and S3 servers between runs.
+# SHOEBOX_CACHE (~/.cache/shoebox) keeps compiled files, S3 servers and fsx between runs.
 set -euo pipefail
 
 sources=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -146,7 +146,7 @@ if [ "$what" = tidy ]; then
 else
   step "format" check_format
   if [ "$what" != quick ]; then
-    step "S3 servers" tests/support/build_s3_servers.sh
+    step "test tools" tests/support/build_test_tools.sh
   fi
   step "build asan" build asan all
 fi

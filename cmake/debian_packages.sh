@@ -76,6 +76,23 @@ install_packages() {
   fi
 }
 
+# Prints the first of the packages that the mirrors have in that version or a newer one; fails if there is none.
+package_of_version() { # VERSION PACKAGE...
+  local wanted=$1 package
+  shift
+  for package in "$@"; do
+    if dpkg --compare-versions "$(candidate_of "$package")" ge "$wanted"; then
+      echo "$package"
+      return
+    fi
+  done
+  return 1
+}
+
+candidate_of() {
+  LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: \([0-9].*\)/\1/p'
+}
+
 # As many compilers at once as there are processors, but no more than fit into memory at 1 GiB each.
 build_jobs() {
   local processors memory

@@ -1,17 +1,23 @@
-"""Programs that torment a disk, on a mount: fio with checksums, and random operations as fsx does them."""
+"""Programs that torment a disk, on a mount: fio with checksums, and fsx.
 
-import mmap
+SHOEBOX_FSX_SEED and SHOEBOX_FSX_OPERATIONS choose another run of fsx.
+"""
+
 import os
-import random
 
 import pytest
 
-from support import processes
-from support.content import content, digest
+from support import mounts, processes
+from support.content import digest
+from support.servers.minio import tool
+from support.sessions import connected
 
 pytestmark = pytest.mark.fuse
 
-SIZE_MAX = 600_000
+SEED = int(os.environ.get("SHOEBOX_FSX_SEED", 1))
+OPERATIONS = int(os.environ.get("SHOEBOX_FSX_OPERATIONS", 3000))
+# fsx never unmaps what it read through a map, and so keeps open what it closes: a session has 1024 handles.
+OPERATIONS_OF_A_RUN = 10_000
 
 
 @pytest.mark.parametrize("pattern", ["write", "randwrite"])
@@ -30,87 +36,47 @@ def test_fio_reads_and_writes_by_several_jobs(mount, tmp_path):
                   seconds=300)
 
 
-class Exerciser:
-    """One file on the mount and what it should contain; each method is an operation on both."""
-
-    def __init__(self, path, seed):
-        self.path, self.random, self.expected = path, random.Random(seed), bytearray()
-        self.file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-
-    def place(self):
-        offset = self.random.randrange(SIZE_MAX)
-        return offset, min(self.random.choice([1, 100, 4096, 33_000, 140_000]), SIZE_MAX - offset)
-
-    def bytes_for(self, length):
-        return content(length, self.random.random())
-
-    def put(self, offset, piece):
-        if offset > len(self.expected):
-            self.expected.extend(bytes(offset - len(self.expected)))
-        self.expected[offset:offset + len(piece)] = piece
-
-    def write(self):
-        offset, length = self.place()
-        piece = self.bytes_for(length)
-        assert os.pwrite(self.file, piece, offset) == length
-        self.put(offset, piece)
-
-    def append(self):
-        piece = self.bytes_for(self.place()[1])
-        if len(self.expected) + len(piece) <= SIZE_MAX:
-            assert os.pwrite(self.file, piece, len(self.expected)) == len(piece)
-            self.put(len(self.expected), piece)
-
-    def read(self):
-        offset, length = self.place()
-        assert os.pread(self.file, length, offset) == self.expected[offset:offset + length]
-
-    def truncate(self):
-        size = self.random.choice([0, len(self.expected) // 2, self.random.randrange(SIZE_MAX)])
-        os.ftruncate(self.file, size)
-        del self.expected[size:]
-        self.put(size, b"")
-
-    def map_write(self):
-        if not self.expected:
-            return
-        with mmap.mmap(self.file, len(self.expected)) as mapped:
-            offset = self.random.randrange(len(self.expected))
-            piece = self.bytes_for(min(5000, len(self.expected) - offset))
-            mapped[offset:offset + len(piece)] = piece
-            mapped.flush()
-        self.put(offset, piece)
-
-    def map_read(self):
-        if self.expected:
-            with mmap.mmap(self.file, len(self.expected), prot=mmap.PROT_READ) as mapped:
-                assert mapped[:] == self.expected
-
-    def sync(self):
-        os.fsync(self.file)
-
-    def reopen(self):
-        os.close(self.file)
-        assert os.stat(self.path).st_size == len(self.expected)
-        self.file = os.open(self.path, os.O_RDWR)
-
-    def run(self, operations):
-        steps = [self.write] * 5 + [self.read] * 5 + [self.append, self.truncate, self.map_write,
-                                                      self.map_read, self.sync, self.reopen]
-        for number in range(operations):
-            step = self.random.choice(steps)
-            try:
-                step()
-            except AssertionError as failure:
-                raise AssertionError(f"operation {number}, {step.__name__}") from failure
-        self.reopen()
-        os.close(self.file)
+# What sshfs cannot do has no weight: allocation, holes, copies inside the server.
+WEIGHTS = {"close_open": 2, "read": 10, "write": 10, "truncate": 3, "fsync": 1, "fdatasync": 1,
+           "sendfile": 3, "posix_fadvise": 2, "mapread": 0, "mapwrite": 0, "invalidate": 0}
+MAPPED = WEIGHTS | {"mapread": 6, "mapwrite": 6, "invalidate": 2}
 
 
-@pytest.mark.parametrize("seed,operations", [
-    *((seed, 400) for seed in range(4)),
-    *(pytest.param(seed, 20_000, marks=pytest.mark.slow) for seed in range(100, 104))])
-def test_random_operations_on_a_mounted_file(mount, remote, raw, seed, operations):
-    exerciser = Exerciser(mount / "file", seed)
-    exerciser.run(operations)
-    assert digest(raw.get(f"{remote}/file")) == digest(exerciser.expected)
+def fsx(folder, weights, seed, operations, *, size_max, operation_max, artifacts):
+    """Its file, when fsx has always found in it what it should."""
+    configuration = artifacts / "fsx.toml"
+    configuration.write_text(f"flen = {size_max}\n[opsize]\nmax = {operation_max}\n[weights]\n" + "".join(
+        f"{name} = {weight}\n" for name, weight in weights.items()))
+    done = processes.run(
+        [tool("fsx"), "-f", configuration, "-P", artifacts, "-S", str(seed),
+         "-N", str(operations), folder / "fsx"], expect=None, seconds=60 + operations)
+    # It prints first what it found, and last what it had done.
+    output = done.output if len(done.output) < 12_000 else f"{done.output[:4000]}\n...\n{done.output[-8000:]}"
+    assert done.status == 0, f"fsx -S {seed} -N {operations}\n{output}"
+    return folder / "fsx"
+
+
+def exercise(server, raw, remote, folder, weights, options, **sizes):
+    """Runs fsx on a mount and, for what has to be there in the end, on the local disk."""
+    with mounts.sshfs(server, remote, folder / "mount", *options) as mount:
+        for begin in range(0, OPERATIONS, OPERATIONS_OF_A_RUN):
+            seed, operations = SEED + begin, min(OPERATIONS - begin, OPERATIONS_OF_A_RUN)
+            fsx(mount, weights, seed, operations, artifacts=folder, **sizes)
+            expected = fsx(folder, weights, seed, operations, artifacts=folder, **sizes)
+            assert digest(raw.get(f"{remote}/fsx")) == digest(expected)
+
+
+@pytest.mark.parametrize("weights,options", [
+    pytest.param(MAPPED, [], id="mapped"),
+    # The kernel keeps nothing: each read comes from the server.
+    pytest.param(WEIGHTS, ["direct_io"], id="direct")])
+def test_fsx(server, raw, remote, tmp_path, weights, options):
+    exercise(server, raw, remote, tmp_path, weights, options, size_max=300_000, operation_max=70_000)
+
+
+@pytest.mark.shoebox
+@pytest.mark.settings(part_size="5MiB", inline_max="4KiB")
+def test_fsx_on_a_file_of_several_parts(own_server, tmp_path):
+    transport, raw = connected(own_server)
+    exercise(own_server, raw, "", tmp_path, WEIGHTS, ["direct_io"], size_max=12_000_000, operation_max=300_000)
+    transport.close()

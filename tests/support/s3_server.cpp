@@ -30,7 +30,7 @@ std::filesystem::path find_program(const std::string& name) {
   std::filesystem::path program = root / "bin" / name;
   if (access(program.c_str(), X_OK) != 0) {
     throw std::runtime_error("the test needs " + program.string() +
-                             ": run tests/support/build_s3_servers.sh once");
+                             ": run tests/support/build_test_tools.sh once");
   }
   return program;
 }
