@@ -1,5 +1,5 @@
-"""Random operations while connections break, the server is killed and the store fails: what was promised is
-there afterwards, and nothing that nobody wrote.
+"""Random operations while connections break, the server is killed, alone or with its database, and the store
+fails: what was promised is there afterwards, and nothing that nobody wrote.
 
 SHOEBOX_ACCIDENTS_SEED and SHOEBOX_ACCIDENTS_OPERATIONS choose another run.
 """
@@ -12,10 +12,11 @@ from support import processes
 from support.leftovers import assert_nothing_left
 from support.raw_sftp import F_CREAT, F_TRUNC, F_WRITE, Attrs
 from support.random_operations import Run
+from support.servers import KINDS
 from support.servers.faulty_minio import FaultyMinioServer
 from support.sessions import connected
 
-pytestmark = pytest.mark.minio
+pytestmark = pytest.mark.shoebox
 
 SEED = int(os.environ.get("SHOEBOX_ACCIDENTS_SEED", 1))
 OPERATIONS = int(os.environ.get("SHOEBOX_ACCIDENTS_OPERATIONS", 150))
@@ -28,7 +29,7 @@ class AccidentalRun(Run):
     def __init__(self, server, seed):
         self.server = server
         self.transport, raw = connected(server)
-        self.accidents = {"drop": 0, "kill": 0, "upload interrupted": 0}
+        self.accidents = {"drop": 0, "kill": 0, "kill_with_database": 0, "upload interrupted": 0}
         super().__init__(raw, "", seed)
 
     def choices(self):
@@ -71,21 +72,29 @@ class AccidentalRun(Run):
             self.accept(name, file, file.is_left_by_lost_connection)
 
     def kill(self):
-        self.accidents["kill"] += 1
-        self.before_accident("server killed")
-        self.server.kill()
+        how = self.random.choice(["kill", "kill_with_database"])
+        self.accidents[how] += 1
+        self.before_accident(how)
+        getattr(self.server, how)()
         self.transport.close()
-        interrupted = self.interrupted_uploads()
-        self.end_leases()
+        with self.server.database_alone():
+            interrupted = self.interrupted_uploads()
+            self.end_leases()
         self.server.restart()
         self.transport, self.raw = connected(self.server)
         if interrupted and self.random.random() < 0.5:
             self.wait_for_uploads()
             interrupted = []
+        if how == "kill_with_database":
+            self.forget_missing_files()
         for name, file in self.model.files.items():
             self.accept(name, file, file.survives)
         for name in interrupted:
             self.upload_again(name)
+
+    def forget_missing_files(self):
+        self.model.files = {name: file for name, file in self.model.files.items()
+                            if file.is_sure_to_exist or self.raw.exists(self.path(name))}
 
     def upload_again(self, name):
         """While nobody has seen to the interrupted upload: it must not come back."""
@@ -147,18 +156,24 @@ class AccidentalRun(Run):
         self.transport.close()
 
 
-@pytest.mark.parametrize("probability", [0, 0.15])
+@pytest.mark.parametrize("faults", [0, pytest.param(0.15, marks=pytest.mark.minio)])
 @pytest.mark.parametrize(
     "seed", [SEED, *(pytest.param(SEED + more, marks=pytest.mark.slow) for more in range(1, 10))])
-def test_accidents_leave_what_was_promised(seed, probability):
-    server = FaultyMinioServer(seed, probability, QUICK_JOBS)
+def test_accidents_leave_what_was_promised(request, seed, faults):
+    """`faults`: the probability that a request to the store meets one."""
+    if faults > 0:
+        server = FaultyMinioServer(seed, faults, QUICK_JOBS)
+    else:
+        server = KINDS[request.config.getoption("--server")](QUICK_JOBS)
     try:
         run = AccidentalRun(server.start(), seed)
         for _ in range(OPERATIONS):
             run.step()
         run.finish()
-        server.faults.probability = 0
-        print(f"seed {seed}: {OPERATIONS} operations, {run.accidents}, {dict(server.faults.happened)}")
+        happened = {}
+        if faults > 0:
+            server.faults.probability, happened = 0, dict(server.faults.happened)
+        print(f"seed {seed}: {OPERATIONS} operations, {run.accidents}, {happened}")
         assert_nothing_left(server)
     finally:
         server.discard()

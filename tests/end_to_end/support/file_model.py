@@ -3,11 +3,13 @@
 
 class File(bytearray):
     """Its content as those see it who have it open; `history` is what was asked of it since it was last known
-    to be durable: writes, sizes, and commits of which nobody knows yet whether they happened."""
+    to be durable: writes, sizes, and commits of which nobody knows yet whether they happened. Until its first
+    CLOSE or fsync is answered, a crash of the database may take back that it was made."""
 
     def __init__(self, durable=b""):
         super().__init__(durable)
         self.durable, self.history, self.answered = bytes(durable), [], 0
+        self.is_sure_to_exist = False
 
     def write(self, offset, piece):
         self._change(("write", offset, piece))
@@ -21,6 +23,7 @@ class File(bytearray):
         self.history.append(asked)
 
         def committed():
+            self.is_sure_to_exist = True
             if asked in self.history:  # Else a later one was answered already.
                 at = self.history.index(asked)
                 self.durable = bytes(self._state_after(at))
@@ -65,6 +68,7 @@ class File(bytearray):
     def settle_on(self, found):
         """That is what it is now, durably."""
         self[:] = found
+        self.is_sure_to_exist = True
         self.durable, self.history, self.answered = bytes(found), [], 0
 
     def _change(self, step):

@@ -1,5 +1,6 @@
 """`shoebox serve` with a PostgreSQL and a MinIO of its own, as in production."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -111,6 +112,14 @@ class MinioServer(Server):
     def kill(self):
         self._process.kill()
 
+    def kill_with_database(self):
+        self.kill()
+        self.postgres.kill()
+        self.postgres.start()
+
+    def database_alone(self):
+        return contextlib.nullcontext()
+
     def stop(self):
         try:
             if self._process is not None and self._process.running():
@@ -145,6 +154,12 @@ class MinioServer(Server):
 
     def fsck(self):
         return self.command("fsck", expect=None, seconds=600)
+
+    def stored_keys(self):
+        return self.minio.keys()
+
+    def stored_parts(self):
+        return self.minio.parts_of_uploads()
 
     def query(self, sql):
         return self.postgres.query(sql)

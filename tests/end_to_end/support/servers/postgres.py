@@ -8,7 +8,7 @@ import signal
 from support import processes
 
 
-def _programs():
+def programs():
     found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"),
                    key=lambda path: int(path.parts[-3]))
     if not found:
@@ -28,7 +28,7 @@ class Postgres:
         if self.owner:
             shutil.chown(self.folder, self.owner, self.owner)
         initdb = processes.Process(
-            [_programs() / "initdb", "-D", self.folder / "data", "-U", "shoebox", "-A", "trust",
+            [programs() / "initdb", "-D", self.folder / "data", "-U", "shoebox", "-A", "trust",
              "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
             self.folder.parent / "initdb.log", user=self.owner, cwd="/").start()
         processes.wait_until(lambda: not initdb.running(), "initdb has ended", 60)
@@ -38,7 +38,7 @@ class Postgres:
 
     def start(self):
         self._process = processes.Process(
-            [_programs() / "postgres", "-D", self.folder / "data", "-k", self.folder,
+            [programs() / "postgres", "-D", self.folder / "data", "-k", self.folder,
              "-p", str(self.port), "-c", "listen_addresses=127.0.0.1",
              "-c", "max_connections=200", "-c", "log_min_messages=warning"],
             self.folder.parent / "postgres.log", user=self.owner, cwd="/").start()
@@ -69,14 +69,14 @@ class Postgres:
         return self._process.log_text() if self._process else ""
 
     def _accepts_queries(self):
-        answer = processes.run([_programs() / "pg_isready", "-h", "127.0.0.1", "-q",
+        answer = processes.run([programs() / "pg_isready", "-h", "127.0.0.1", "-q",
                                 "-p", str(self.port)], expect=None)
         return answer.status == 0
 
 
 def query(url, sql, as_user=None):
     """Rows as lists of strings, by psql. `as_user`: the system user who runs it, if we are root."""
-    arguments = [_programs() / "psql", url, "-X", "-A", "-t", "-q", "-F", "\t",
+    arguments = [programs() / "psql", url, "-X", "-A", "-t", "-q", "-F", "\t",
                  "-v", "ON_ERROR_STOP=1", "-c", sql]
     if as_user and os.geteuid() == 0:
         arguments = ["setpriv", "--reuid", as_user, "--clear-groups"] + arguments

@@ -1,5 +1,6 @@
 """`shoebox quickstart`: everything in one folder, as someone trying it out has it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -45,6 +46,25 @@ class QuickstartServer(Server):
     def kill(self):
         self._process.kill()
 
+    def kill_with_database(self):
+        processes.kill_with_children(self.pid())
+        self._process.kill()
+
+    @contextlib.contextmanager
+    def database_alone(self):
+        cluster = self.folder_of_data / "postgres"
+        pid_file = cluster / "data/postmaster.pid"
+        # A killed program's server shuts down by itself.
+        processes.wait_until(lambda: not _is_alive(_lines(pid_file)[0]), "PostgreSQL has ended")
+        alone = processes.Process(
+            [postgres.programs() / "postgres", "-D", cluster / "data", "-c", f"config_file={cluster}/postgresql.conf"],
+            self.folder / "postgres.log", user=(cluster / "data").owner(), cwd="/").start()
+        try:
+            alone.wait_ready(lambda: [_lines(pid_file)[0], _lines(pid_file)[-1]] == [str(alone.pid), "ready"])
+            yield
+        finally:
+            alone.stop(signal.SIGINT)
+
     def stop(self):
         if self._process.running():
             self.stop_program()
@@ -77,9 +97,28 @@ class QuickstartServer(Server):
     def fsck(self):
         return self.command("fsck", expect=None, seconds=600)
 
+    def stored_keys(self):
+        objects = self.folder_of_data / "objects/objects"
+        return {str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file()}
+
+    def stored_parts(self):
+        return list((self.folder_of_data / "objects/uploads").glob("*/data"))
+
     def query(self, sql):
         socket = next(pathlib.Path(self.folder_of_data).rglob(".s.PGSQL.*[0-9]"))
         port = socket.name.rpartition(".")[2]
         owner = socket.owner()
         return postgres.query(f"host={socket.parent} port={port} user=shoebox dbname=shoebox", sql,
                               as_user=owner)
+
+
+def _lines(path):
+    """The file's lines, without spaces at their ends; an empty one if there is no file."""
+    try:
+        return [line.rstrip() for line in path.read_text().splitlines()] or [""]
+    except FileNotFoundError:
+        return [""]
+
+
+def _is_alive(pid):
+    return pid != "" and pathlib.Path("/proc", pid).exists()

@@ -58,6 +58,14 @@ class Server:
         """kill -9 of the program that answers SSH, and of nothing else."""
         raise NotImplementedError
 
+    def kill_with_database(self):
+        """kill -9 of that program and of all of its PostgreSQL, as a power cut does."""
+        raise NotImplementedError
+
+    def database_alone(self):
+        """While the program is stopped: a context in which query() is answered."""
+        raise NotImplementedError
+
     def restart(self):
         """Starts the program that answers SSH again after kill() or stop_program()."""
         raise NotImplementedError
@@ -79,6 +87,14 @@ class Server:
 
     def logs(self):
         """Each log by name, as text."""
+        raise NotImplementedError
+
+    def stored_keys(self):
+        """Of all objects in the store."""
+        raise NotImplementedError
+
+    def stored_parts(self):
+        """Files in the store of uploads that are neither completed nor aborted."""
         raise NotImplementedError
 
     # --- users
