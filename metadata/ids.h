@@ -20,6 +20,12 @@ struct NodeId {
   std::int64_t value = 0;
   auto operator<=>(const NodeId&) const = default;
 };
+/// A file as those who have it open know it. A node that another file is moved onto is that file
+/// from then on; a file's own id is that of the node that it was made as.
+struct FileId {
+  std::int64_t value = 0;
+  auto operator<=>(const FileId&) const = default;
+};
 struct VersionId {
   std::int64_t value = 0;
   auto operator<=>(const VersionId&) const = default;

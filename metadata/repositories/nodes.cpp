@@ -7,9 +7,10 @@
 namespace metadata {
 namespace {
 
-#define NODE_COLUMNS                                                                          \
-  "n.id, n.parent_id, n.name, n.kind, n.mode, n.uid, n.gid, n.size, shoebox_micros(n.atime)," \
-  " shoebox_micros(n.mtime), shoebox_micros(n.ctime), n.version_id, n.link_target, n.incomplete"
+#define NODE_COLUMNS                                                                              \
+  "n.id, n.parent_id, n.name, n.kind, n.mode, n.uid, n.gid, n.size, shoebox_micros(n.atime),"     \
+  " shoebox_micros(n.mtime), shoebox_micros(n.ctime), n.version_id, n.link_target, n.incomplete," \
+  " coalesce(n.file_id, n.id)"
 
 // Primary key.
 constexpr Statement select_node{
@@ -60,6 +61,20 @@ constexpr Statement update_node{
     "UPDATE nodes SET mode = coalesce($3, mode), uid = coalesce($4, uid), gid = coalesce($5, gid),"
     " atime = coalesce(shoebox_time($6), atime), mtime = coalesce(shoebox_time($7), mtime),"
     " ctime = clock_timestamp() WHERE account_id = $1 AND id = $2"};
+constexpr Statement update_file{
+    "nodes_change_file",
+    "UPDATE nodes n SET mode = coalesce($4, n.mode), uid = coalesce($5, n.uid),"
+    " gid = coalesce($6, n.gid), atime = coalesce(shoebox_time($7), n.atime),"
+    " mtime = coalesce(shoebox_time($8), n.mtime), ctime = clock_timestamp()"
+    " WHERE n.account_id = $1 AND n.id = (SELECT f.id FROM shoebox_lock_file($1, $2, $3) f)"
+    " RETURNING n.id"};
+constexpr Statement lock_node{"nodes_lock_file",
+                              "SELECT " NODE_COLUMNS " FROM shoebox_lock_file($1, $2, $3) n"};
+// Primary keys. The node itself is there if it is another file's now.
+constexpr Statement find_removed{
+    "nodes_was_removed",
+    "SELECT EXISTS (SELECT FROM node_successors s WHERE s.account_id = $1 AND s.node_id = $2)"
+    " OR EXISTS (SELECT FROM nodes n WHERE n.account_id = $1 AND n.id = $2)"};
 // They tell which directories the entries left: known for sure only where the rows are locked.
 constexpr Statement move_node{"nodes_rename",
                               "SELECT old_parent FROM shoebox_move_node($1, $2, $3, $4)"};
@@ -121,6 +136,7 @@ Node node_of(const pqxx::row& row) {
   if (!row[11].is_null()) node.version = VersionId{row[11].as<std::int64_t>()};
   node.link_target = row[12].c_str();
   node.incomplete = *row[13].c_str() == 't';
+  node.file = FileId{row[14].as<std::int64_t>()};
   return node;
 }
 
@@ -206,6 +222,25 @@ bool Nodes::change(AccountId account, NodeId id, const NodeChanges& changes) {
              .run(update_node, account, id, mode, changes.uid, changes.gid, changes.atime,
                   changes.mtime)
              .affected_rows() > 0;
+}
+
+bool Nodes::change_file(AccountId account, NodeId id, FileId file, const NodeChanges& changes) {
+  auto mode = changes.mode;
+  if (mode) *mode &= mode_mask;
+  transaction_.inner().touch(account, id);
+  const auto rows = transaction_.inner().run(update_file, account, id, file, mode, changes.uid,
+                                             changes.gid, changes.atime, changes.mtime);
+  if (rows.empty()) return false;
+  transaction_.inner().touch(account, NodeId{rows[0][0].as<std::int64_t>()});
+  return true;
+}
+
+std::optional<Node> Nodes::lock_file(AccountId account, NodeId id, FileId file) {
+  return first_node(transaction_.inner().run(lock_node, account, id, file));
+}
+
+bool Nodes::was_removed(AccountId account, NodeId id) {
+  return transaction_.inner().run(find_removed, account, id)[0][0].as<bool>();
 }
 
 void Nodes::rename(AccountId account, NodeId id, NodeId new_parent, const std::string& new_name) {

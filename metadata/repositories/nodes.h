@@ -15,6 +15,7 @@ enum class NodeKind { file, directory, symlink };
 /// A row of `nodes`: one entry of one directory.
 struct Node {
   NodeId id;
+  FileId file;
   NodeId parent;  ///< 0 for an account's root directory
   std::string name;
   NodeKind kind = NodeKind::file;
@@ -74,17 +75,27 @@ class Nodes {
 
   /// False if the node is gone.
   bool change(AccountId account, NodeId id, const NodeChanges& changes);
+  /// Of the node that this file has now; `id` is one that it had. False if it has none.
+  bool change_file(AccountId account, NodeId id, FileId file, const NodeChanges& changes);
+
+  /// The node that this file has now, locked until the end of the transaction; `id` is one that it
+  /// had.
+  std::optional<Node> lock_file(AccountId account, NodeId id, FileId file);
+
+  /// Whether the file was once there and somebody took its name away, where it has never had
+  /// content; `id` as above.
+  bool was_removed(AccountId account, NodeId id);
 
   /// Moves an entry. Throws already_exists, not_found (entry or new parent gone), would_loop,
   /// not_a_directory, invalid. A few round trips at most, whatever hangs below.
   void rename(AccountId account, NodeId id, NodeId new_parent, const std::string& new_name);
 
   /// Moves the entry `source` onto the existing `target`, atomically.
-  /// Files: the target keeps its id, gets the source's version, size, times and mode, its old
-  /// version goes to history; the source's row goes away and `node_successors` remembers
-  /// source -> target so that a commit under way for the source finds its way.
-  /// Symlink involved, or directory onto an empty directory: the target goes, the source is
-  /// renamed. Returns the id that the name now has. Throws not_found, not_empty, not_a_directory,
+  /// Files: the target keeps its id, is the source's file and gets its version, size, times and
+  /// mode; its old version goes to history; the source's row goes away and `node_successors`
+  /// remembers source -> target so that a commit under way for the source finds its way. Symlink
+  /// involved, or directory onto an empty directory: the target goes, the source is renamed.
+  /// Returns the id that the name now has. Throws not_found, not_empty, not_a_directory,
   /// would_loop.
   NodeId replace(AccountId account, NodeId source, NodeId target);
 

@@ -17,7 +17,8 @@ namespace metadata {
 struct UploadRow {
   AccountId account;
   ObjectId object;
-  NodeId node;
+  NodeId node;  ///< one that the file had
+  FileId file;
   UserId user;
   std::string key;
   std::string upload;             ///< the store's id
@@ -35,14 +36,14 @@ class Uploads {
 
   /// Also notes the upload id on the object. Leased together with the object. May be called twice.
   /// `base`: the version that the writer began from, which may be older than the file's by now.
-  void begin(AccountId account, ObjectId object, NodeId node, UserId user,
+  void begin(AccountId account, ObjectId object, NodeId node, FileId file, UserId user,
              const std::string& upload, std::uint64_t file_offset, std::int64_t chain,
              std::optional<VersionId> base);
   /// The upload ended, one way or the other.
   void end(AccountId account, ObjectId object);
 
-  /// Whether one for this node is running, here or elsewhere, or was interrupted lately.
-  bool is_running(AccountId account, NodeId node);
+  /// Whether one for this file is running, here or elsewhere, or was interrupted lately.
+  bool is_running(AccountId account, FileId file);
 
   /// Uploads whose process is gone: whole chains, of which every object's lease ended, `chains_max`
   /// at most. Of a file the chain that began last has its turn first; the others wait for it. Takes

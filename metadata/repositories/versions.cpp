@@ -31,8 +31,8 @@ constexpr Statement upcoming_files{
     " ORDER BY n.name"};
 constexpr Statement publish_version{
     "versions_publish",
-    "SELECT node_id, version_id FROM shoebox_publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
-    " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"};
+    "SELECT node_id, version_id FROM shoebox_publish_file($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+    " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"};
 constexpr Statement prune_versions{"versions_prune", "SELECT shoebox_prune($1, $2)"};
 
 Checksums checksums_of(const pqxx::field& sha256, const pqxx::field& crc32c) {
@@ -169,7 +169,7 @@ std::optional<PublishResult> Versions::publish(AccountId account, const Publicat
   if (mode) *mode &= 07777U;
   transaction_.inner().touch(account, publication.node);
   const auto rows = transaction_.inner().run(
-      publish_version, account, publication.node, signed_size(publication.size),
+      publish_version, account, publication.node, publication.file, signed_size(publication.size),
       bytea_text(publication.sha256), publication.mime, array_of(extents.offsets),
       array_of(extents.lengths), array_of(extents.objects), array_of(extents.object_offsets),
       Bytes{extents.inline_bytes}, array_of(finished.ids), array_of(finished.sizes),

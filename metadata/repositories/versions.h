@@ -58,7 +58,8 @@ struct FinishedObject {
 
 /// New content for a file, to be made visible in one step.
 struct Publication {
-  NodeId node;
+  NodeId node;                 ///< one that the file has or had
+  std::optional<FileId> file;  ///< none: whichever has the node
   std::uint64_t size = 0;
   std::optional<Sha256> sha256;
   std::string mime;

@@ -80,9 +80,9 @@ Attributes OpenDirectory::attributes_of_file(const metadata::Node& listed, std::
   metadata::Node node = listed;
   auto& open_files = files_.open_files();
   for (int attempt = 1;; ++attempt) {
-    const auto open = open_files.find(account_, node.id);
+    const auto open = open_files.find(account_, node.file);
     if (open && open->ahead_of_database()) return open->attributes();
-    if (attempt == stale_reads_max || !open_files.committed_since(seen, account_, node.id)) break;
+    if (attempt == stale_reads_max || !open_files.committed_since(seen, account_, node.file)) break;
     seen = open_files.commits();
     try {
       auto found = files_.database().query(

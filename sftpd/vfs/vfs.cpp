@@ -88,7 +88,7 @@ Attributes Vfs::stat(std::string_view path, Links links) {
       const Destination place = find(path, links);
       const auto& node = existing(place).node();
       if (node.kind != NodeKind::file) return attributes_of(node);
-      const auto open = files_.open_files().find(identity_.account, node.id);
+      const auto open = files_.open_files().find(identity_.account, node.file);
       if (open && open->ahead_of_database()) return open->attributes();
       if (files_.open_files().commits() == seen || attempt == stale_reads_max) {
         return attributes_of(node);
@@ -105,7 +105,7 @@ storage::Future<void> Vfs::set_attributes(std::string_view path, const Attribute
     const auto& node = existing(place).node();
     if (changes.size) return resize(node, changes, seen);
     if (node.kind == NodeKind::file) {
-      if (const auto open = files_.open_files().find(identity_.account, node.id)) {
+      if (const auto open = files_.open_files().find(identity_.account, node.file)) {
         return open->set_attributes(changes);
       }
     }
@@ -306,7 +306,7 @@ void Vfs::remove_file(std::string_view path) {
     const auto& node = existing(place).node();
     if (node.kind == NodeKind::directory) throw Error(ErrorCode::is_a_directory, "a directory");
     check_writable(place.directory());
-    files_.open_files().orphan(identity_.account, node.id, [&] { remove_node(node.id); });
+    files_.open_files().orphan(identity_.account, node.file, [&] { remove_node(node.id); });
   });
 }
 
@@ -376,13 +376,15 @@ storage::Future<void> Vfs::rename_over(std::string_view from, std::string_view t
     if (source.kind == NodeKind::directory && target.kind != NodeKind::directory) {
       throw Error(ErrorCode::not_a_directory, "not a directory");
     }
-    auto replace_it = [this, from_id = source.id, target] {
-      files_.open_files().orphan(identity_.account, target.id, [&] {
-        const metadata::NodeId kept = replace(from_id, target);
-        if (kept != from_id) files_.open_files().move(identity_.account, from_id, kept);
+    auto replace_it = [this, source, target] {
+      auto& open_files = files_.open_files();
+      open_files.orphan(identity_.account, target.file, [&] {
+        const metadata::NodeId kept = replace(source.id, target);
+        const auto moved = open_files.find(identity_.account, source.file);
+        if (moved) moved->move_to_node(kept);
       });
     };
-    const auto open = files_.open_files().find(identity_.account, source.id);
+    const auto open = files_.open_files().find(identity_.account, source.file);
     if (!open) {
       replace_it();
       return storage::ready_future();

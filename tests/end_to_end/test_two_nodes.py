@@ -153,3 +153,65 @@ def test_edits_of_one_build_on_those_of_the_other(nodes):
         raw.close(handle)
         expected[number * 37_000:number * 37_000 + 5_000] = piece
     assert nodes[0].get("/file") == nodes[1].get("/file") == bytes(expected)
+
+
+def upload_beginning(raw, path, whole):
+    """All of it is in the store; it is not closed. Reading what was sent makes an object of it."""
+    handle = raw.open(path, NEW)
+    for offset in range(0, len(whole), 200_000):
+        raw.ask(WRITE, handle, U64(offset), whole[offset:offset + 200_000]).ok()
+    reader = raw.open(path, F_READ)
+    assert raw.read(reader, 0, 1) == whole[:1]
+    raw.close(reader)
+    return handle
+
+
+def test_a_killed_upload_is_kept_where_the_other_has_moved_it(own_server):
+    """And never in place of what replaced it there."""
+    transport, first = connected(own_server)
+    first.put("/target", b"old")
+    first.put("/other", b"other")
+    first.put("/empty", b"")
+    wholes = {name: content(12_000_000, name)
+              for name in ("renamed", "moved", "removed", "replaced", "emptied", "stored")}
+    for name, whole in wholes.items():
+        upload_beginning(first, f"/{name}", whole)
+    with second_node(own_server) as second:
+        second.rename("/renamed", "/new name")
+        second.posix_rename("/moved", "/target")
+        second.remove("/removed")
+        second.posix_rename("/other", "/replaced")
+        second.posix_rename("/empty", "/emptied")
+        second.put("/stored", b"stored")
+        own_server.kill()
+        transport.close()
+        processes.wait_until(
+            lambda: second.stat("/new name").size and second.stat("/target").size > len(b"old"),
+            "what arrived of the moved files is there", 240)
+        assert second.get("/new name") == wholes["renamed"]
+        assert second.get("/target") == wholes["moved"]
+        for name in ("renamed", "moved", "removed"):
+            assert not second.exists(f"/{name}")
+        assert second.get("/replaced") == b"other"
+        assert second.get("/emptied") == b""
+        assert second.get("/stored") == b"stored"
+    own_server.restart()
+    assert_clean(own_server)
+
+
+def test_an_upload_follows_its_file_wherever_the_other_moves_it(nodes):
+    first, second = nodes
+    first.put("/target", b"old")
+    first.put("/other", b"other")
+    wholes = {name: content(12_000_000, name) for name in ("moved", "removed", "replaced")}
+    handles = {name: upload_beginning(first, f"/{name}", whole) for name, whole in wholes.items()}
+    second.posix_rename("/moved", "/target")
+    second.remove("/removed")
+    second.posix_rename("/other", "/replaced")
+    assert first.get("/replaced") == b"other"
+    for handle in handles.values():
+        first.close(handle)
+    for raw in nodes:
+        assert raw.get("/target") == wholes["moved"]
+        assert raw.get("/replaced") == b"other"
+        assert not raw.exists("/moved") and not raw.exists("/removed")

@@ -19,6 +19,7 @@ OpenFile::OpenFile(FileSystem& files, metadata::AccountId account, metadata::Use
                    const metadata::Node& node, Content content, std::string mime)
     : files_(files),
       account_(account),
+      file_id_(node.file),
       user_(user),
       operations_(files.executor(), files.memory()),
       connections_seen_(files.database().connections_made()),
@@ -151,8 +152,8 @@ Step OpenFile::stream_step(std::uint64_t offset, const storage::Payload& bytes, 
     {
       std::lock_guard lock(mutex_);
       if (!stream_) {
-        stream_ = std::make_shared<ObjectWriter>(files_, account_, node_.id, user_, offset,
-                                                 recovery_locked(offset), upload_chain_,
+        stream_ = std::make_shared<ObjectWriter>(files_, account_, node_.id, file_id_, user_,
+                                                 offset, recovery_locked(offset), upload_chain_,
                                                  node_.version, hashed_.up_to(offset));
       }
       fits = stream_->accepts(offset, bytes.size());
@@ -228,7 +229,7 @@ void OpenFile::end_stream(const std::shared_ptr<ObjectWriter>& writer, bool fina
     // So that the received prefix survives this process.
     files_.database().transact_repeatable(
         [&](metadata::Transaction& tx) {
-          metadata::Uploads(tx).begin(account_, written.row.object, node(), user_, "",
+          metadata::Uploads(tx).begin(account_, written.row.object, node(), file_id_, user_, "",
                                       writer->file_offset(), upload_chain_, writer->base());
         },
         metadata::Durability::later);
@@ -298,7 +299,7 @@ std::optional<metadata::VersionId> OpenFile::version() {
   return node_.version;
 }
 
-bool OpenFile::catch_up() {
+bool OpenFile::catch_up(metadata::NodeId node) {
   std::lock_guard publishing(publish_mutex_);
   {
     std::lock_guard lock(mutex_);
@@ -306,8 +307,8 @@ bool OpenFile::catch_up() {
     if (dirty_ || stream_) return true;
   }
   const auto found = files_.database().query(
-      [&](metadata::Transaction& tx) { return metadata::Nodes(tx).find(account_, node()); });
-  if (!found) return false;
+      [&](metadata::Transaction& tx) { return metadata::Nodes(tx).find(account_, node); });
+  if (!found || found->file != file_id_) return false;
   metadata::Version version;
   if (found->version) version = load_version(files_, account_, *found->version);
   std::lock_guard lock(mutex_);

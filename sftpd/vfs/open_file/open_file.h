@@ -74,8 +74,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   std::optional<metadata::VersionId> version();
 
   /// Another process may have committed: takes its content over, unless there are own changes. May
-  /// wait for the database. False if the file has no name any more.
-  bool catch_up();
+  /// wait for the database. False if the file does not have this node any more.
+  bool catch_up(metadata::NodeId node);
   /// This process has made the entry, and not waited for the disk: sync and close have to.
   void created();
   /// Nothing if it may be ahead of the database; else what take_attributes() wants to know.
@@ -102,6 +102,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   bool idle() const { return operations_.idle(); }
 
   metadata::AccountId account() const { return account_; }
+  metadata::FileId file() const { return file_id_; }
 
  private:
   enum class Effect { none, changes_content };
@@ -226,6 +227,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   FileSystem& files_;
   const metadata::AccountId account_;
+  const metadata::FileId file_id_;
   const metadata::UserId user_;
   OperationQueue operations_;
   const std::uint64_t connections_seen_;  ///< the database's, when the entry was seen

@@ -91,9 +91,10 @@ Step OpenFile::attributes_step(const AttributeChanges& changes, bool may_wait) {
     id = node_.id;
   }
   if (!row.mode && !row.atime && !row.mtime) return Step::done;
-  files_.database().transact_repeatable(
-      [&](metadata::Transaction& tx) { metadata::Nodes(tx).change(account_, id, row); });
-  files_.open_files().committed(account_, id);
+  files_.database().transact_repeatable([&](metadata::Transaction& tx) {
+    metadata::Nodes(tx).change_file(account_, id, file_id_, row);
+  });
+  files_.open_files().committed(account_, file_id_);
   return Step::done;
 }
 

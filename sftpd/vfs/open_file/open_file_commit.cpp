@@ -94,8 +94,9 @@ void OpenFile::make_entry_durable() {
     node = node_.id;
   }
   bool there = false;
-  files_.database().transact_repeatable(
-      [&](metadata::Transaction& tx) { there = metadata::Nodes(tx).change(account_, node, {}); });
+  files_.database().transact_repeatable([&](metadata::Transaction& tx) {
+    there = metadata::Nodes(tx).change_file(account_, node, file_id_, {});
+  });
   if (!there) return name_is_gone();
   std::lock_guard lock(mutex_);
   created_ = false;
@@ -104,12 +105,17 @@ void OpenFile::make_entry_durable() {
 /// Somebody removed it elsewhere: commits go nowhere from now on. Or the database crashed before
 /// the entry was durable: then who was promised that it would be has to hear so.
 void OpenFile::name_is_gone() {
-  std::lock_guard lock(mutex_);
-  orphaned_ = true;
-  created_ = false;
-  if (!node_.version && files_.database().connections_made() != connections_seen_) {
-    throw Error(ErrorCode::lost, "the database does not know the new file any more");
+  metadata::NodeId node;
+  {
+    std::lock_guard lock(mutex_);
+    orphaned_ = true;
+    created_ = false;
+    if (node_.version || files_.database().connections_made() == connections_seen_) return;
+    node = node_.id;
   }
+  const bool removed = files_.database().query(
+      [&](metadata::Transaction& tx) { return metadata::Nodes(tx).was_removed(account_, node); });
+  if (!removed) throw Error(ErrorCode::lost, "the database does not know the new file any more");
 }
 
 /// The stream's bytes become inline bytes if they are few, else an object.
@@ -134,6 +140,7 @@ void OpenFile::store_stream() {
 metadata::Publication OpenFile::publication_locked(Completeness completeness) {
   metadata::Publication publication;
   publication.node = node_.id;
+  publication.file = file_id_;
   publication.user = user_;
   publication.size = size_;
   publication.incomplete = completeness == Completeness::incomplete;
@@ -233,7 +240,7 @@ std::optional<metadata::PublishResult> OpenFile::find_published(
     const metadata::Publication& publication) {
   return files_.database().transact(
       [&, before = version()](metadata::Transaction& tx) -> std::optional<metadata::PublishResult> {
-        const auto node = metadata::Nodes(tx).find(account_, publication.node);
+        const auto node = metadata::Nodes(tx).lock_file(account_, publication.node, file_id_);
         if (!node || !node->version || node->version == before) return {};
         const auto version = metadata::Versions(tx).load(account_, *node->version);
         if (!version || version->size != publication.size ||
@@ -252,12 +259,11 @@ std::optional<metadata::PublishResult> OpenFile::find_published(
 void OpenFile::committed(const metadata::PublishResult& result, Completeness completeness) {
   std::vector<WrittenObject> finished;
   std::vector<Piece> extents;
-  metadata::NodeId before;
   // Before we stop being ahead of the database: who looks between has to look again.
-  files_.open_files().committed(account_, result.node);
+  files_.open_files().committed(account_, file_id_);
   {
     std::lock_guard lock(mutex_);
-    before = std::exchange(node_.id, result.node);
+    node_.id = result.node;
     node_.version = result.version;
     node_.size = size_;
     node_.incomplete = completeness == Completeness::incomplete;
@@ -272,7 +278,6 @@ void OpenFile::committed(const metadata::PublishResult& result, Completeness com
     finished.swap(finished_);
     extents = base_.all();
   }
-  if (before != result.node) files_.open_files().move(account_, before, result.node);
   for (const Piece& piece : extents) {
     const bool inlined = std::holds_alternative<Inline>(piece.source);
     if (inlined) files_.inline_backlog().added(piece.length);

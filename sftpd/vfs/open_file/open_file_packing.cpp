@@ -135,7 +135,7 @@ ObjectWriter::Result OpenFile::pack_some() {
   const Piece part{piece.offset + packing.done, length, advanced(piece.source, packing.done)};
   const std::string chunk = local_bytes(part);
   if (!packing.writer) {
-    packing.writer = std::make_shared<ObjectWriter>(files_, account_, node(), user_, 0,
+    packing.writer = std::make_shared<ObjectWriter>(files_, account_, node(), file_id_, user_, 0,
                                                     ObjectWriter::Recovery::impossible);
   }
   if (!packing.writer->accepts(packing.filled, chunk.size())) return ObjectWriter::Result::cut;

@@ -23,32 +23,32 @@ metadata::Version load_version(FileSystem& files, metadata::AccountId account,
   return std::move(*version);
 }
 
-void OpenFiles::committed(metadata::AccountId account, metadata::NodeId node) {
+void OpenFiles::committed(metadata::AccountId account, metadata::FileId file) {
   std::lock_guard lock(mutex_);
-  committed_.emplace_back(account, node);
+  committed_.emplace_back(account, file);
   if (committed_.size() > committed_max) committed_.pop_front();
   ++commits_;
 }
 
 bool OpenFiles::committed_since(std::uint64_t seen, metadata::AccountId account,
-                                metadata::NodeId node) {
+                                metadata::FileId file) {
   if (commits_ == seen) return false;
   std::lock_guard lock(mutex_);
   const std::uint64_t since = commits_ - seen;
   if (since > committed_.size()) return true;
   return std::find(committed_.end() - static_cast<std::ptrdiff_t>(since), committed_.end(),
-                   Key{account, node}) != committed_.end();
+                   Key{account, file}) != committed_.end();
 }
 
 std::shared_ptr<OpenFile> OpenFiles::open(const Identity& who, const metadata::Node& node,
                                           std::uint64_t seen) {
   metadata::Node current = node;
   for (;;) {
-    if (const auto known = find(who.account, node.id)) {
+    if (const auto known = find(who.account, current.file)) {
       if (bring_up_to_date(*known, current, seen)) return known;
     } else if (auto made = add(who, current)) {
       // Somebody may have committed and gone between the reading of the node and now.
-      if (commits_ == seen || made->catch_up()) return made;
+      if (commits_ == seen || made->catch_up(current.id)) return made;
     }
     seen = commits_;
     current = read_again(who.account, node.id);
@@ -59,10 +59,10 @@ std::shared_ptr<OpenFile> OpenFiles::open(const Identity& who, const metadata::N
 /// has changed, or the file has no name any more.
 bool OpenFiles::bring_up_to_date(OpenFile& known, const metadata::Node& current,
                                  std::uint64_t seen) {
-  if (known.version() != current.version) return known.catch_up();
+  if (known.version() != current.version) return known.catch_up(current.id);
   const auto settled = known.settled();
   if (!settled) return true;
-  if (committed_since(seen, known.account(), current.id)) return false;
+  if (committed_since(seen, known.account(), current.file)) return false;
   known.take_attributes(current, *settled);
   return true;
 }
@@ -78,7 +78,7 @@ std::shared_ptr<OpenFile> OpenFiles::add(const Identity& who, const metadata::No
   metadata::Version version;
   if (node.version) version = load_version(files_, who.account, *node.version);
   std::lock_guard lock(mutex_);
-  auto& place = table_[{who.account, node.id}];
+  auto& place = table_[{who.account, node.file}];
   if (!place.expired()) return nullptr;
   auto file = hold(new OpenFile(files_, who.account, who.user, node, Content::of(version),
                                 std::move(version.mime)));
@@ -93,7 +93,7 @@ std::shared_ptr<OpenFile> OpenFiles::hold(OpenFile* file) {
 }
 
 void OpenFiles::closed(OpenFile* file) {
-  const Key key{file->account(), file->node()};
+  const Key key{file->account(), file->file()};
   delete file;
   std::lock_guard lock(mutex_);
   const auto entry = table_.find(key);
@@ -102,38 +102,21 @@ void OpenFiles::closed(OpenFile* file) {
   changed_.notify_all();
 }
 
-std::shared_ptr<OpenFile> OpenFiles::find(metadata::AccountId account, metadata::NodeId node) {
+std::shared_ptr<OpenFile> OpenFiles::find(metadata::AccountId account, metadata::FileId file) {
   std::lock_guard lock(mutex_);
-  const auto entry = table_.find({account, node});
+  const auto entry = table_.find({account, file});
   return entry == table_.end() ? nullptr : entry->second.lock();
 }
 
-void OpenFiles::orphan(metadata::AccountId account, metadata::NodeId node,
+void OpenFiles::orphan(metadata::AccountId account, metadata::FileId file,
                        const std::function<void()>& remove_name) {
-  const auto file = find(account, node);
-  if (!file) return remove_name();
-  file->orphan([&] {
+  const auto open = find(account, file);
+  if (!open) return remove_name();
+  open->orphan([&] {
     remove_name();
-    std::shared_ptr<OpenFile> there;  // Outlives the lock: the last one to let go takes it.
     std::lock_guard lock(mutex_);
-    const auto entry = table_.find({account, node});
-    if (entry == table_.end()) return;
-    there = entry->second.lock();
-    // Another file may have moved to this node by now.
-    if (!there || there == file) table_.erase(entry);
+    table_.erase({account, file});
   });
-}
-
-void OpenFiles::move(metadata::AccountId account, metadata::NodeId from, metadata::NodeId to) {
-  std::shared_ptr<OpenFile> file;  // Outlives the lock: the last one to let go takes it.
-  std::lock_guard lock(mutex_);
-  const auto entry = table_.find({account, from});
-  if (entry == table_.end()) return;
-  file = entry->second.lock();
-  table_.erase(entry);
-  if (!file) return;
-  file->move_to_node(to);
-  table_[{account, to}] = file;
 }
 
 void OpenFiles::relieve_pressure(const OpenFile& asking) {

@@ -20,7 +20,8 @@ namespace sftpd::vfs {
 class FileSystem;
 struct Identity;
 
-/// All files that are open in this process, by node. Safe from any thread.
+/// All files that are open in this process, by file, whichever node
+/// that has. Safe from any thread.
 class OpenFiles {
  public:
   explicit OpenFiles(FileSystem& files) : files_(files) {}
@@ -29,26 +30,23 @@ class OpenFiles {
   /// before a node that is to be opened.
   std::uint64_t commits() const { return commits_; }
   /// Called before the file stops being ahead of the database.
-  void committed(metadata::AccountId account, metadata::NodeId node);
-  /// Whether this process has changed the node in that way since commits() were `seen`; also true
+  void committed(metadata::AccountId account, metadata::FileId file);
+  /// Whether this process has changed the file in that way since commits() were `seen`; also true
   /// where so many changes have been made that nobody knows any more.
-  bool committed_since(std::uint64_t seen, metadata::AccountId account, metadata::NodeId node);
+  bool committed_since(std::uint64_t seen, metadata::AccountId account, metadata::FileId file);
 
   /// The open file of a node, made or brought up to date from its current version; may wait for the
   /// database. `node` was read after commits() were `seen`. Throws not_found.
   std::shared_ptr<OpenFile> open(const Identity& who, const metadata::Node& node,
                                  std::uint64_t seen);
 
-  /// The open file of a node, if there is one.
-  std::shared_ptr<OpenFile> find(metadata::AccountId account, metadata::NodeId node);
+  /// Null if it is not open.
+  std::shared_ptr<OpenFile> find(metadata::AccountId account, metadata::FileId file);
 
-  /// Runs `remove_name`, which takes a node's name away. The node's open file, if any, lives on
-  /// without a name, out of the table. When it throws, all is as before.
-  void orphan(metadata::AccountId account, metadata::NodeId node,
+  /// Runs `remove_name`, which takes a file's name away. If it is open, it lives on without a name,
+  /// out of the table. When it throws, all is as before.
+  void orphan(metadata::AccountId account, metadata::FileId file,
               const std::function<void()>& remove_name);
-
-  /// The open file of `from`, if any, is now that of `to`.
-  void move(metadata::AccountId account, metadata::NodeId from, metadata::NodeId to);
 
   /// Lets the idle file that holds the most memory (but not `asking`) give it back, one at a time.
   /// Whoever asks then waits for the memory pool's next release: there will be one.
@@ -63,7 +61,7 @@ class OpenFiles {
   bool wait_until_none(std::chrono::milliseconds limit);
 
  private:
-  using Key = std::pair<metadata::AccountId, metadata::NodeId>;
+  using Key = std::pair<metadata::AccountId, metadata::FileId>;
   bool bring_up_to_date(OpenFile& known, const metadata::Node& current, std::uint64_t seen);
   metadata::Node read_again(metadata::AccountId account, metadata::NodeId node);
   std::shared_ptr<OpenFile> hold(OpenFile* file);

@@ -102,7 +102,10 @@ class Flattener {
 
  private:
   std::shared_ptr<OpenFile> open_file() {
-    return files_.open_files().find(scattered_.account, scattered_.node);
+    const auto node = files_.database().query([&](metadata::Transaction& tx) {
+      return metadata::Nodes(tx).find(scattered_.account, scattered_.node);
+    });
+    return node ? files_.open_files().find(scattered_.account, node->file) : nullptr;
   }
 
   void leave() {
@@ -158,17 +161,17 @@ namespace {
 /// What a file contains now, if it can be given away.
 metadata::Version content_to_give(FileSystem& files, metadata::AccountId account,
                                   metadata::NodeId id) {
-  const auto open = files.open_files().find(account, id);
-  if (open && open->is_being_written()) {
-    throw Error(ErrorCode::being_written, "the file is being written");
-  }
   return files.database().transact([&](metadata::Transaction& tx) {
     const auto node = metadata::Nodes(tx).find(account, id);
     if (!node) throw Error(ErrorCode::not_found, "no such file");
     if (node->kind != metadata::NodeKind::file) {
       throw Error(ErrorCode::is_a_directory, "only files have content");
     }
-    if (metadata::Uploads(tx).is_running(account, id)) {
+    const auto open = files.open_files().find(account, node->file);
+    if (open && open->is_being_written()) {
+      throw Error(ErrorCode::being_written, "the file is being written");
+    }
+    if (metadata::Uploads(tx).is_running(account, node->file)) {
       throw Error(ErrorCode::being_written, "an upload of the file is under way");
     }
     auto version =

@@ -86,10 +86,12 @@ metadata::Extent slice_of(metadata::ObjectId object, std::uint64_t size, std::ui
 bool publish(FileSystem& files, metadata::AccountId account, const std::vector<Received>& runs) {
   return files.database().transact([&](metadata::Transaction& tx) {
     const auto& first = runs.front().upload;
-    const auto node = metadata::Nodes(tx).find(account, first.node);
+    // Locked: a commit that is under way is older than this, or will be the next.
+    const auto node = metadata::Nodes(tx).lock_file(account, first.node, first.file);
     if (!node || node->version != first.base) return false;
     metadata::Publication publication;
-    publication.node = first.node;
+    publication.node = node->id;
+    publication.file = first.file;
     publication.user = first.user;
     publication.incomplete = true;
     if (first.file_offset > 0) {

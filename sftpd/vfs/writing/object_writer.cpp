@@ -21,12 +21,14 @@ constexpr std::size_t piece_min = std::size_t{256} << 10;
 }  // namespace
 
 ObjectWriter::ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
-                           metadata::UserId user, std::uint64_t file_offset, Recovery recovery,
-                           std::int64_t chain, std::optional<metadata::VersionId> base,
+                           metadata::FileId file, metadata::UserId user, std::uint64_t file_offset,
+                           Recovery recovery, std::int64_t chain,
+                           std::optional<metadata::VersionId> base,
                            std::optional<Sha256Hasher> before)
     : files_(files),
       account_(account),
       node_(node),
+      file_(file),
       user_(user),
       file_offset_(file_offset),
       chain_(chain),

@@ -57,8 +57,9 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   /// has hashed what stands before it, and goes on: then an object of several parts has no hash of
   /// its own.
   ObjectWriter(FileSystem& files, metadata::AccountId account, metadata::NodeId node,
-               metadata::UserId user, std::uint64_t file_offset, Recovery recovery,
-               std::int64_t chain = 0, std::optional<metadata::VersionId> base = {},
+               metadata::FileId file, metadata::UserId user, std::uint64_t file_offset,
+               Recovery recovery, std::int64_t chain = 0,
+               std::optional<metadata::VersionId> base = {},
                std::optional<Sha256Hasher> before = {});
   ~ObjectWriter();
 
@@ -144,6 +145,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   FileSystem& files_;
   const metadata::AccountId account_;
   const metadata::NodeId node_;
+  const metadata::FileId file_;
   const metadata::UserId user_;
   const std::uint64_t file_offset_;
   const std::int64_t chain_;

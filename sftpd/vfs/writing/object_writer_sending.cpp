@@ -121,7 +121,7 @@ void ObjectWriter::note_upload() {
   files_.database().transact_repeatable(
       [&](metadata::Transaction& tx) {
         if (recoverable) {
-          metadata::Uploads(tx).begin(account_, object_->id, node_, user_, upload_->text,
+          metadata::Uploads(tx).begin(account_, object_->id, node_, file_, user_, upload_->text,
                                       file_offset_, chain_, base_);
         } else {
           metadata::Objects(tx).set_upload(account_, object_->id, upload_->text);

@@ -87,7 +87,8 @@ class DumpTest : public MetadataTest {
     publish(edited);
     const ObjectId running = reserve("v1/00/3");
     in([&](Repositories& r) {
-      r.uploads.begin(account, running, file.id, UserId{1}, "upload-1", 0, 7, std::nullopt);
+      r.uploads.begin(account, running, file.id, file.file, UserId{1}, "upload-1", 0, 7,
+                      std::nullopt);
     });
     const Node other = make(folder.id, "other");
     publish_new(other.id, "v1/00/4", 5);

@@ -287,6 +287,46 @@ TEST_F(NodesRepository, RemoveTakesEntriesAndGivesQuotaBack) {
   EXPECT_EQ(text("SELECT removed_path FROM versions"), "/d/f");
 }
 
+TEST_F(NodesRepository, AFileIsFoundOnTheNodeThatItReplaced) {
+  const Node moved = make(root, "moved");
+  const Node replaced = make(root, "replaced");
+  const NodeId target = replaced.id;
+  const auto replace = [&](NodeId source) {
+    in([&](Repositories& r) { r.nodes.replace(account, source, target); });
+  };
+  const auto node_of = [&](const Node& file) {
+    return in([&](Repositories& r) { return r.nodes.lock_file(account, file.id, file.file); });
+  };
+  EXPECT_EQ(node_of(moved)->id, moved.id);
+  replace(moved.id);
+  EXPECT_EQ(node_of(moved)->id, target);
+  EXPECT_EQ(find(target)->file, moved.file);
+  EXPECT_FALSE(node_of(replaced)) << "the node is another file's";
+  replace(make(root, "other").id);
+  EXPECT_FALSE(node_of(moved));
+  NodeChanges changes;
+  changes.mode = 0600;
+  const auto change = [&](const Node& file) {
+    return in(
+        [&](Repositories& r) { return r.nodes.change_file(account, file.id, file.file, changes); });
+  };
+  EXPECT_FALSE(change(moved));
+  EXPECT_TRUE(change(*find(target)));
+  EXPECT_EQ(find(target)->mode, 0600U);
+}
+
+TEST_F(NodesRepository, ContentOfAFileIsNotPublishedToWhatReplacedIt) {
+  const Node replaced = make(root, "replaced");
+  const Node other = make(root, "other");
+  in([&](Repositories& r) { r.nodes.replace(account, other.id, replaced.id); });
+  Publication publication = whole(replaced.id, reserve("first"), 10);
+  publication.file = replaced.file;
+  EXPECT_FALSE(publish(publication));
+  publication.node = other.id;
+  publication.file = other.file;
+  EXPECT_EQ(publish(publication)->node, replaced.id);
+}
+
 TEST_F(NodesRepository, AnotherAccountsNodesAreNotThere) {
   const Node mine = make(root, "a");
   const AccountId other = in([](Repositories& r) { return r.accounts.create(std::nullopt); });

@@ -19,7 +19,8 @@ class UploadsRepository : public MetadataTest {
                      std::optional<VersionId> base = {}) {
     const ObjectId object = reserve(key, lease);
     in([&](Repositories& r) {
-      r.uploads.begin(account, object, node, UserId{3}, "upload-" + key, 4096, chain, base);
+      r.uploads.begin(account, object, node, FileId{node.value}, UserId{3}, "upload-" + key, 4096,
+                      chain, base);
     });
     return object;
   }
@@ -61,7 +62,8 @@ TEST_F(UploadsRepository, TheLastComesFirstAndKnowsWhatItBeganFrom) {
 TEST_F(UploadsRepository, MayBeNotedTwice) {
   const ObjectId object = begin("key", seconds{0});
   in([&](Repositories& r) {
-    r.uploads.begin(account, object, file, UserId{3}, "upload-key", 4096, 7, {});
+    r.uploads.begin(account, object, file, FileId{file.value}, UserId{3}, "upload-key", 4096, 7,
+                    {});
   });
   const auto claimed = claim(seconds{60});
   ASSERT_EQ(claimed.size(), 1U);
@@ -70,7 +72,7 @@ TEST_F(UploadsRepository, MayBeNotedTwice) {
 
 TEST_F(UploadsRepository, ARunningOneIsLeftAlone) {
   const auto is_running = [&] {
-    return in([&](Repositories& r) { return r.uploads.is_running(account, file); });
+    return in([&](Repositories& r) { return r.uploads.is_running(account, FileId{file.value}); });
   };
   EXPECT_FALSE(is_running());
   begin("key", seconds{60});
@@ -80,7 +82,7 @@ TEST_F(UploadsRepository, ARunningOneIsLeftAlone) {
 
 TEST_F(UploadsRepository, OneThatWasGivenUpIsNotRunning) {
   const auto is_running = [&] {
-    return in([&](Repositories& r) { return r.uploads.is_running(account, file); });
+    return in([&](Repositories& r) { return r.uploads.is_running(account, FileId{file.value}); });
   };
   const ObjectId object = begin("key", seconds{60});
   in([&](Repositories& r) { r.objects.discard(account, {object}); });
@@ -132,8 +134,9 @@ TEST_F(UploadsRepository, WhatFailedIsClaimedAgainLater) {
   const auto claimed = claim(seconds{60});
   ASSERT_EQ(claimed.size(), 1U);
   EXPECT_EQ(claimed[0].failures, 14);
-  EXPECT_FALSE(in([&](Repositories& r) { return r.uploads.is_running(account, file); }))
-      << "the file is as before meanwhile";
+  EXPECT_FALSE(in([&](Repositories& r) {
+    return r.uploads.is_running(account, FileId{file.value});
+  })) << "the file is as before meanwhile";
 }
 
 TEST_F(UploadsRepository, EachIsClaimedByOneProcess) {
@@ -177,7 +180,8 @@ TEST_F(UploadsRepository, TheCollectorEndsOneThatWasGivenUp) {
   EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
   EXPECT_TRUE(claim(seconds{60}).empty());
   EXPECT_EQ(code_of([&](Repositories& r) {
-              r.uploads.begin(account, object, file, UserId{3}, "upload", 0, 0, {});
+              r.uploads.begin(account, object, file, FileId{file.value}, UserId{3}, "upload", 0, 0,
+                              {});
             }),
             ErrorCode::lease_lost);
 }

@@ -127,7 +127,7 @@ TEST_F(UsersRepository, TheLastOneTakesTheAccountAlong) {
   publish(whole(file.id, object, 10));
   const ObjectId staging = reserve("staging");
   in([&](Repositories& r) {
-    r.uploads.begin(account, staging, file.id, anna.id, "upload", 0, 0, {});
+    r.uploads.begin(account, staging, file.id, file.file, anna.id, "upload", 0, 0, {});
     r.users.remove(anna.id);
   });
   EXPECT_TRUE(MetadataTest::find(file.id)) << "bob is still there";

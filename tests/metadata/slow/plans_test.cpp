@@ -192,6 +192,9 @@ TEST_F(Plans, NoStatementReadsAWholeTableOrIndex) {
                                .atime = {},
                                .mtime = {}});
     r.nodes.change(big, file, {.mode = 0, .uid = {}, .gid = {}, .atime = {}, .mtime = {}});
+    r.nodes.lock_file(big, file, FileId{file.value});
+    r.nodes.change_file(big, file, FileId{file.value}, {});
+    r.nodes.was_removed(big, file);
     r.nodes.rename(big, made, NodeId{10030000002}, "moved");
     r.nodes.rename(big, file, made, "moved");
     r.nodes.replace(big, file, NodeId{10030010004});
@@ -253,8 +256,8 @@ TEST_F(Plans, NoStatementReadsAWholeTableOrIndex) {
   });
   check("uploads", [&](Repositories& r) {
     const auto ids = r.objects.reserve(big, {"new"}, seconds{60});
-    r.uploads.begin(big, ids[0], file, UserId{1}, "u", 0, 0, {});
-    EXPECT_TRUE(r.uploads.is_running(big, file));
+    r.uploads.begin(big, ids[0], file, FileId{file.value}, UserId{1}, "u", 0, 0, {});
+    EXPECT_TRUE(r.uploads.is_running(big, FileId{file.value}));
     r.uploads.postpone(big, ids, seconds{60}, 7);
     r.uploads.end(big, ids[0]);
     EXPECT_EQ(r.uploads.claim_interrupted(seconds{60}, 10).size(), 10U);

@@ -17,7 +17,7 @@ class ContentHashTest : public VfsTest {
  protected:
   /// As when memory is short: what has arrived becomes an object of its own.
   void cut(const std::string& path) {
-    files->open_files().find(identity.account, node(path).id)->relieve();
+    files->open_files().find(identity.account, node(path).file)->relieve();
   }
 
   /// Of the version that is the file's content; empty if none is recorded.

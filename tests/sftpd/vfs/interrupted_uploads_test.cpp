@@ -3,7 +3,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <functional>
 
 #include "storage/local/local_object_store.h"
 #include "tests/sftpd/vfs/vfs_fixture.h"
@@ -31,9 +33,11 @@ class InterruptedUploadTest : public VfsTest {
     tree = std::make_unique<Vfs>(*process, identity);
   }
 
-  /// Another process writes these ranges of uploaded() to the file and is killed then.
+  /// Another process writes these ranges of uploaded() to the file and is killed then. While it
+  /// waits at a ".", `meanwhile` is done.
   void upload_and_die(const std::string& flags, const std::string& path,
-                      const std::vector<std::string>& ranges) {
+                      const std::vector<std::string>& ranges,
+                      const std::function<void()>& meanwhile = {}) {
     std::vector<std::string> arguments = {WRITER_PROGRAM,
                                           scratch.url(),
                                           directory.path(),
@@ -45,22 +49,35 @@ class InterruptedUploadTest : public VfsTest {
     std::vector<char*> pointers;
     for (auto& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
+    int input[2];
     int output[2];
+    ASSERT_EQ(::pipe(input), 0);
     ASSERT_EQ(::pipe(output), 0);
     const pid_t child = ::fork();
     if (child == 0) {
+      ::dup2(input[0], STDIN_FILENO);
       ::dup2(output[1], STDOUT_FILENO);
       ::execv(WRITER_PROGRAM, pointers.data());
       ::_exit(127);
     }
+    ::close(input[0]);
     ::close(output[1]);
-    std::string said(7, '\0');
-    EXPECT_EQ(::read(output[0], said.data(), said.size()), 7);
-    EXPECT_EQ(said, "written");
+    for (auto waits = std::ranges::count(ranges, "."); waits > 0; --waits) {
+      expect_written(output[0]);
+      meanwhile();
+      EXPECT_EQ(::write(input[1], ".", 1), 1);
+    }
+    expect_written(output[0]);
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
+    ::close(input[1]);
     ::close(output[0]);
     end_leases();
+  }
+  static void expect_written(int output) {
+    std::string said(8, '\0');
+    EXPECT_EQ(::read(output, said.data(), said.size()), 8);
+    EXPECT_EQ(said, "written\n");
   }
   void end_leases() {
     scratch.execute(
@@ -282,6 +299,157 @@ TEST_F(InterruptedUploadTest, AnUploadToAReplacedFileDoesNotBecomeANewOne) {
   process->finish_interrupted_uploads();
   EXPECT_EQ(content_of("file").size(), 0U);
   EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+}
+
+/// What another server does to the file while it is uploaded, with one object made before and one
+/// after it.
+class UploadAmongServersTest : public InterruptedUploadTest {
+ protected:
+  static std::vector<std::string> pieces() { return {"0:350000", "?", ".", "350000:350000"}; }
+  static std::string received() { return uploaded().substr(0, 350'000 + 5 * 64 * kib); }
+
+  void make_empty(const std::string& path) {
+    tree->open_file(path, {.write = true, .create = true}, {})->close().get();
+  }
+  void finish() {
+    EXPECT_EQ(process->finish_interrupted_uploads().failed, 0);
+    EXPECT_EQ(text("SELECT count(*) FROM uploads"), "0");
+    EXPECT_EQ(text("SELECT count(*) FROM objects WHERE state = 'staging' AND upload <> ''"), "0");
+  }
+};
+
+TEST_F(UploadAmongServersTest, ARenamedFileGetsItsBytes) {
+  upload_and_die("", "file", pieces(), [&] { tree->rename("file", "renamed"); });
+  finish();
+  EXPECT_TRUE(content_of("renamed") == received());
+  EXPECT_TRUE(node("renamed").incomplete);
+  EXPECT_FALSE(exists("file"));
+}
+
+TEST_F(UploadAmongServersTest, AFileThatReplacesAnotherGetsItsBytes) {
+  put_here("target", noise(200 * kib));
+  upload_and_die("", "file", pieces(), [&] { tree->rename_over("file", "target").get(); });
+  EXPECT_EQ(content_of("target"), "");
+  finish();
+  EXPECT_TRUE(content_of("target") == received());
+  EXPECT_TRUE(node("target").incomplete);
+  EXPECT_FALSE(exists("file"));
+}
+
+TEST_F(UploadAmongServersTest, AFileWithContentThatReplacesAnotherGetsItsBytes) {
+  put_here("target", noise(200 * kib));
+  put_here("file", uploaded().substr(0, 100'000));
+  upload_and_die("a", "file", {"100000:250000", "?200000", ".", "350000:350000"},
+                 [&] { tree->rename_over("file", "target").get(); });
+  EXPECT_TRUE(content_of("target") == uploaded().substr(0, 100'000));
+  finish();
+  EXPECT_TRUE(content_of("target") == received());
+}
+
+TEST_F(UploadAmongServersTest, AFileThatMovesOnGetsItsBytes) {
+  put_here("target", noise(200 * kib));
+  put_here("last", noise(100 * kib));
+  upload_and_die("", "file", {"0:350000", "?", ".", "350000:350000"}, [&] {
+    tree->rename_over("file", "target").get();
+    tree->rename("target", "between");
+    tree->rename_over("between", "last").get();
+  });
+  finish();
+  EXPECT_TRUE(content_of("last") == received());
+}
+
+/// Of two uploads of one file the younger one is kept, whatever its node was meanwhile.
+TEST_F(UploadAmongServersTest, TheYoungerUploadOfAFileThatMovedIsKept) {
+  put_here("target", noise(200 * kib));
+  upload_and_die("", "file", {"!0:350000", "?"});
+  tree->rename_over("file", "target").get();
+  upload_and_die("", "target", {"0:350000", "?"});
+  finish();
+  EXPECT_TRUE(content_of("target") == uploaded().substr(0, 350'000));
+}
+
+TEST_F(UploadAmongServersTest, ARemovedFileStaysRemoved) {
+  upload_and_die("", "file", pieces(), [&] { tree->remove_file("file"); });
+  finish();
+  EXPECT_FALSE(exists("file"));
+  EXPECT_EQ(live_objects(), 0);
+}
+
+TEST_F(UploadAmongServersTest, ANewFileUnderARemovedNameIsAnother) {
+  upload_and_die("", "file", pieces(), [&] {
+    tree->remove_file("file");
+    make_empty("file");
+  });
+  finish();
+  EXPECT_EQ(content_of("file"), "");
+}
+
+TEST_F(UploadAmongServersTest, WhatReplacedTheFileStays) {
+  put_here("other", noise(200 * kib));
+  upload_and_die("", "file", pieces(), [&] { tree->rename_over("other", "file").get(); });
+  finish();
+  EXPECT_TRUE(content_of("file") == noise(200 * kib));
+  EXPECT_FALSE(node("file").incomplete);
+  EXPECT_EQ(live_objects(), 1);
+}
+
+/// Neither of them has a content that would tell them apart.
+TEST_F(UploadAmongServersTest, AnEmptyFileThatReplacedTheFileStaysEmpty) {
+  make_empty("empty");
+  upload_and_die("", "file", pieces(), [&] { tree->rename_over("empty", "file").get(); });
+  finish();
+  EXPECT_EQ(content_of("file"), "");
+  EXPECT_EQ(live_objects(), 0);
+}
+
+TEST_F(UploadAmongServersTest, AnEmptyFileThatReplacedTheRenamedFileStaysEmpty) {
+  put_here("target", noise(200 * kib));
+  make_empty("empty");
+  upload_and_die("", "file", pieces(), [&] {
+    tree->rename_over("file", "target").get();
+    tree->rename_over("empty", "target").get();
+  });
+  finish();
+  EXPECT_EQ(content_of("target"), "");
+}
+
+TEST_F(UploadAmongServersTest, ContentThatWasClosedMeanwhileStays) {
+  upload_and_die("", "file", pieces(), [&] { put_here("file", noise(200 * kib)); });
+  finish();
+  EXPECT_TRUE(content_of("file") == noise(200 * kib));
+  EXPECT_FALSE(node("file").incomplete);
+}
+
+TEST_F(UploadAmongServersTest, AFileThatWasEmptiedMeanwhileStaysEmpty) {
+  upload_and_die("", "file", pieces(), [&] { put_here("file", ""); });
+  finish();
+  EXPECT_EQ(content_of("file"), "");
+}
+
+/// A commit that is under way when the job looks at the file comes before it or behind it.
+TEST_F(UploadAmongServersTest, ContentThatIsClosedRightNowStays) {
+  upload_and_die("", "file", {"0:350000"});
+  const auto newer = tree->open_file("file", {.write = true}, {});
+  write_all(*newer, noise(50 * kib));
+  text(R"(
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      WHILE NOT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+                        WHERE NOT granted AND datname = current_database()) LOOP
+        PERFORM pg_sleep(0.01);
+      END LOOP;
+      RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON versions
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+      WHEN (NEW.size = 51200) EXECUTE FUNCTION wait())");
+  auto closed = newer->close();
+  while (text("SELECT count(*) FROM pg_stat_activity"
+              " WHERE wait_event = 'PgSleep' AND datname = current_database()") == "0") {
+  }
+  process->finish_interrupted_uploads();
+  closed.get();
+  text("DROP FUNCTION wait() CASCADE");
+  EXPECT_TRUE(read(*tree->open_file("file", {.read = true}, {})) == noise(50 * kib));
+  EXPECT_FALSE(node("file").incomplete);
 }
 
 TEST_F(InterruptedUploadTest, OneAboveTheQuotaHoldsUpNobody) {

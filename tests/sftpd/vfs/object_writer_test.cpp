@@ -11,12 +11,13 @@ class ObjectWriterTest : public VfsTest {
  protected:
   ObjectWriterTest() {
     put("file", "");
-    file = node("file").id;
+    file = node("file");
   }
 
   std::shared_ptr<ObjectWriter> start(std::uint64_t file_offset = 0) {
-    return std::make_shared<ObjectWriter>(*files, identity.account, file, identity.user,
-                                          file_offset, ObjectWriter::Recovery::possible);
+    return std::make_shared<ObjectWriter>(*files, identity.account, file.id, file.file,
+                                          identity.user, file_offset,
+                                          ObjectWriter::Recovery::possible);
   }
 
   /// Writes, waiting where memory or parts have to come back first.
@@ -40,7 +41,7 @@ class ObjectWriterTest : public VfsTest {
     return text("SELECT state FROM objects WHERE id = " + std::to_string(object.value));
   }
 
-  metadata::NodeId file;
+  metadata::Node file;
 };
 
 TEST_F(ObjectWriterTest, OnePartIsAPut) {
@@ -79,7 +80,7 @@ TEST_F(ObjectWriterTest, ObjectsOfSeveralPartsAreNamedByTheirFirst) {
   const auto labels = memory_store.head(key).get()->user_metadata;
   EXPECT_EQ(labels.at("oid"), std::to_string(written.row.object.value));
   EXPECT_EQ(labels.at("account"), std::to_string(identity.account.value));
-  EXPECT_EQ(labels.at("node"), std::to_string(file.value));
+  EXPECT_EQ(labels.at("node"), std::to_string(file.id.value));
   EXPECT_THAT(labels.at("created"),
               testing::MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"));
 }
@@ -230,8 +231,9 @@ TEST_F(ObjectWriterTest, ShortOfMemoryWithTooLittleForAPartItAsksToBeCut) {
   test_support::MemoryObjectStore large(limits);
   options.transfer_memory_max = 32 * mib;
   FileSystem there(scratch.database(), large, options);
-  const auto writer = std::make_shared<ObjectWriter>(there, identity.account, file, identity.user,
-                                                     0, ObjectWriter::Recovery::possible);
+  const auto writer =
+      std::make_shared<ObjectWriter>(there, identity.account, file.id, file.file, identity.user, 0,
+                                     ObjectWriter::Recovery::possible);
   const std::string first = noise(800 * kib);
   EXPECT_EQ(writer->write(0, std::as_bytes(std::span(first))), Result::taken);
   MemoryPool::Share other(there.memory());

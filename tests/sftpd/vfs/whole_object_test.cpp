@@ -89,11 +89,12 @@ TEST_F(WholeObjectTest, AFileThatIsBeingWrittenIsRefused) {
   EXPECT_EQ(refusal("file"), std::nullopt);
 
   // An upload of another process: its rows are all that we see of it.
-  const auto id = node("file").id;
+  const auto file = node("file");
   const auto object = scratch.database().transact([&](metadata::Transaction& tx) {
     const auto reserved =
         metadata::Objects(tx).reserve(identity.account, {"other"}, std::chrono::minutes{1}).at(0);
-    metadata::Uploads(tx).begin(identity.account, reserved, id, identity.user, "upload", 0, 0, {});
+    metadata::Uploads(tx).begin(identity.account, reserved, file.id, file.file, identity.user,
+                                "upload", 0, 0, {});
     return reserved;
   });
   EXPECT_EQ(refusal("file"), ErrorCode::being_written);

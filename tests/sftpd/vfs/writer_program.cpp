@@ -1,12 +1,14 @@
 // A process that uploads a file and is killed for it: writes what it is told, says so, and waits.
 //   vfs_writer DATABASE STORE ACCOUNT USER FLAGS PATH [OFFSET:LENGTH | !OFFSET:LENGTH | =SIZE |
-//   ?OFFSET | >NAME | <NAME]...
+//   ?OFFSET | >NAME | <NAME | .]...
 // FLAGS: t truncate, a append. The bytes are those that noise() gives the whole file; with ! they
 // are others. = changes the size, ? reads a byte, without an offset the first. > renames the file
-// over NAME, < renames NAME over the file.
+// over NAME, < renames NAME over the file. At a . it says so already, and goes on after a byte of
+// input.
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <iostream>
 #include <string>
 
@@ -31,6 +33,11 @@ void wait_until_sent(MemoryPool& memory, std::size_t rest) {
     memory.when_released(seen, [released] { released->set_value(); });
     future.get();
   }
+}
+
+void say_written(MemoryPool& memory) {
+  wait_until_sent(memory, 64 * 1024);
+  std::cout << "written" << std::endl;
 }
 
 void write_range(FileHandle& handle, const std::string& content, const std::string& range) {
@@ -63,6 +70,7 @@ int main(int count, char** arguments) {
                                      .create = true,
                                      .truncate = flags.find('t') != flags.npos},
                                     {});
+  const auto reader = vfs.open_file(arguments[6], {.read = true}, {});
   const std::string content = noise(8'000'000, 7);
   const std::string other = noise(8'000'000, 8);
   for (int i = 7; i < count; ++i) {
@@ -71,19 +79,21 @@ int main(int count, char** arguments) {
       handle->set_attributes({.size = std::stoul(what.substr(1))}).get();
     } else if (what[0] == '?') {
       const std::size_t offset = what.size() > 1 ? std::stoul(what.substr(1)) : 0;
-      vfs.open_file(arguments[6], {.read = true}, {})->read(offset, 1).get();
+      reader->read(offset, 1).get();
     } else if (what[0] == '>') {
       vfs.rename_over(arguments[6], what.substr(1)).get();
     } else if (what[0] == '<') {
       vfs.rename_over(what.substr(1), arguments[6]).get();
+    } else if (what[0] == '.') {
+      say_written(files.memory());
+      if (std::cin.get() == EOF) return 1;
     } else if (what[0] == '!') {
       write_range(*handle, other, what.substr(1));
     } else {
       write_range(*handle, content, what);
     }
   }
-  wait_until_sent(files.memory(), 64 * 1024);
-  std::cout << "written" << std::endl;
+  say_written(files.memory());
   ::pause();
   return 0;
 }

@@ -13,7 +13,7 @@ using testing::HasSubstr;
 Manifest example() {
   return {.time = "2026-11-20T03:00:00Z",
           .program = "0.1.0",
-          .head = {.schema = "0017_left_directories",
+          .head = {.schema = "0018_files_of_nodes",
                    .database = "1795406400000000",
                    .sequences = {{"nodes", 12}}},
           .files = {{"nodes", "00001-nodes.jsonl.gz", 3, 99, std::string(64, 'a')},
