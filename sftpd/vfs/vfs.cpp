@@ -69,16 +69,6 @@ Destination Vfs::find(std::string_view path, Links links) {
   return PathWalk(files_.database(), identity_.account, root_).find(path, last_link(links));
 }
 
-template <class Work>
-auto Vfs::transact(Work&& work, metadata::Durability durability) {
-  return files_.database().transact(
-      [&](metadata::Transaction& tx) {
-        metadata::Nodes nodes(tx);
-        return work(nodes);
-      },
-      durability);
-}
-
 Attributes Vfs::stat(std::string_view path, Links links) {
   return translated([&] {
     // A file committed between our two looks is neither in the row we read nor ahead of it any
@@ -111,7 +101,9 @@ storage::Future<void> Vfs::set_attributes(std::string_view path, const Attribute
     }
     const auto row = row_changes(node, changes);
     if (row.mode || row.atime || row.mtime) {
-      transact([&](metadata::Nodes& nodes) { nodes.change(identity_.account, node.id, row); });
+      files_.database().transact([&](metadata::Transaction& tx) {
+        metadata::Nodes(tx).change(identity_.account, node.id, row);
+      });
     }
     return storage::ready_future();
   });
@@ -139,8 +131,9 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
     const std::uint64_t seen = files_.open_files().commits();
     Destination place = find(path, make_new ? Links::keep : Links::follow);
     if (make_new && place.exists()) throw Error(ErrorCode::already_exists, "the file exists");
-    const bool created =
-        !place.exists() && flags.create && create_file(place, path, initial, flags);
+    auto maker = Maker::others;
+    if (!place.exists() && flags.create) maker = create_file(place, path, initial, flags);
+    const bool created = maker == Maker::we;
     const metadata::Node& node = existing(place).node();
     if (node.kind == NodeKind::directory) throw Error(ErrorCode::is_a_directory, "a directory");
     const bool forbidden = (flags.read && !(node.mode & owner_may_read)) ||
@@ -149,7 +142,7 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
       throw Error(ErrorCode::permission_denied, "the file's mode forbids it");
     }
     auto file = files_.open_files().open(identity_, node, seen);
-    if (created) file->created();
+    if (maker != Maker::others) file->created();
     auto handle = std::make_unique<FileHandle>(files_, file, flags, place.path());
     if (flags.truncate && flags.write && !created) {
       AttributeChanges empty;
@@ -165,9 +158,9 @@ std::unique_ptr<FileHandle> Vfs::open_file(std::string_view path, OpenFlags flag
   });
 }
 
-/// Makes the missing file and completes `place`. False if another client was faster.
-bool Vfs::create_file(Destination& place, std::string_view path, const AttributeChanges& initial,
-                      const OpenFlags& flags) {
+/// Makes the missing file, unless another client was faster, and completes `place`.
+Vfs::Maker Vfs::create_file(Destination& place, std::string_view path,
+                            const AttributeChanges& initial, const OpenFlags& flags) {
   if (path.ends_with('/')) throw Error(ErrorCode::is_a_directory, "a file's name ends in a slash");
   check_writable(place.directory());
   metadata::NewNode file;
@@ -179,29 +172,36 @@ bool Vfs::create_file(Destination& place, std::string_view path, const Attribute
   file.gid = identity_.gid;
   if (initial.atime) file.atime = from_seconds(*initial.atime);
   if (initial.mtime) file.mtime = from_seconds(*initial.mtime);
+  const bool may_open_others = (!flags.read || (file.mode & owner_may_read)) &&
+                               (!flags.write || (file.mode & owner_may_write));
+  auto otherwise = Maker::others;
   try {
-    place.trail.push_back(insert_file(file));
+    std::optional<metadata::Node> made;
+    if (!flags.exclusive && may_open_others) {
+      made = insert_at_once(file);
+      if (!made) otherwise = Maker::unknown;
+    }
+    place.trail.push_back(made ? *made : insert(file, metadata::Durability::later));
     place.missing.reset();
-    return true;
+    return Maker::we;
   } catch (const metadata::Error& error) {
     if (error.code() != metadata::ErrorCode::already_exists || flags.exclusive) throw;
     place = find(path, Links::follow);
-    return false;
+    return otherwise;
   }
 }
 
-/// CLOSE commits durably, and the entry with it: the log is one sequence.
-metadata::Node Vfs::insert_file(const metadata::NewNode& file) {
+/// CLOSE commits durably, and the entry with it: the log is one sequence. Two round trips less than
+/// insert(), but nobody knows the entry's id where it is in doubt: then the answer is nothing.
+std::optional<metadata::Node> Vfs::insert_at_once(const metadata::NewNode& file) {
   try {
     return files_.database().execute([&](metadata::Transaction& tx) {
       return metadata::Nodes(tx).insert_later(identity_.account, file);
     });
   } catch (const metadata::Error& error) {
     if (error.code() != metadata::ErrorCode::in_doubt) throw;
+    return {};
   }
-  // If it was committed before the connection broke, this says that the name exists.
-  return transact([&](metadata::Nodes& nodes) { return nodes.insert(identity_.account, file); },
-                  metadata::Durability::later);
 }
 
 std::unique_ptr<OpenDirectory> Vfs::open_directory(std::string_view path) {
@@ -231,31 +231,34 @@ metadata::NewNode Vfs::new_entry(const Destination& place, NodeKind kind) const 
 }
 
 /// Where a COMMIT is in doubt, the entry's id tells whether it happened: ids are not used again.
-void Vfs::insert(const metadata::NewNode& entry) {
-  std::optional<metadata::NodeId> made;
-  bool there = false;
+metadata::Node Vfs::insert(const metadata::NewNode& entry, metadata::Durability durability) {
+  std::optional<metadata::NodeId> id;
+  std::optional<metadata::Node> made;
   const auto look = [&](metadata::Transaction& tx) {
-    there = made && metadata::Nodes(tx).find(identity_.account, *made);
+    made.reset();
+    if (id) made = metadata::Nodes(tx).find(identity_.account, *id);
   };
   const auto attempt = [&](metadata::Transaction& tx) {
     look(tx);
-    if (!there) made = metadata::Nodes(tx).insert(identity_.account, entry).id;
+    if (!made) made = metadata::Nodes(tx).insert(identity_.account, entry);
+    id = made->id;
   };
   try {
-    files_.database().transact_repeatable(attempt);
+    files_.database().transact_repeatable(attempt, durability);
   } catch (const metadata::Error& error) {
     // The first attempt may have been committed while the next one waited for it.
-    if (error.code() != metadata::ErrorCode::already_exists || !made) throw;
+    if (error.code() != metadata::ErrorCode::already_exists || !id) throw;
     files_.database().transact_repeatable(look);
-    if (!there) throw;
+    if (!made) throw;
   }
+  return *made;
 }
 
 void Vfs::make_directory(std::string_view path, const AttributeChanges& initial) {
   translated([&] {
     auto directory = new_entry(find(path, Links::keep), NodeKind::directory);
     directory.mode = initial.permissions.value_or(0777) & 07777 & ~files_.options().umask;
-    insert(directory);
+    insert(directory, metadata::Durability::now);
   });
 }
 
@@ -268,7 +271,7 @@ void Vfs::make_link(std::string_view target, std::string_view link_path) {
     auto link = new_entry(find(link_path, Links::keep), NodeKind::symlink);
     link.mode = 0777;
     link.link_target = target;
-    insert(link);
+    insert(link, metadata::Durability::now);
   });
 }
 

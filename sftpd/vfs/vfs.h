@@ -85,18 +85,17 @@ class Vfs {
   };
 
   Destination find(std::string_view path, Links links);
-  /// Runs `work(Nodes&)` in a transaction.
-  template <class Work>
-  auto transact(Work&& work, metadata::Durability durability = metadata::Durability::now);
   storage::Future<void> resize(const metadata::Node& node, const AttributeChanges& changes,
                                std::uint64_t seen);
-  bool create_file(Destination& place, std::string_view path, const AttributeChanges& initial,
-                   const OpenFlags& flags);
-  metadata::Node insert_file(const metadata::NewNode& file);
+  /// Who made a file that an OPEN has found missing.
+  enum class Maker { others, we, unknown };
+  Maker create_file(Destination& place, std::string_view path, const AttributeChanges& initial,
+                    const OpenFlags& flags);
+  std::optional<metadata::Node> insert_at_once(const metadata::NewNode& file);
   metadata::NewNode new_entry(const Destination& place, NodeKind kind) const;
   Move find_move(std::string_view from, std::string_view to);
   void rename_to_new_name(const Move& move);
-  void insert(const metadata::NewNode& entry);
+  metadata::Node insert(const metadata::NewNode& entry, metadata::Durability durability);
   void remove_node(metadata::NodeId node);
   metadata::NodeId replace(metadata::NodeId source, const metadata::Node& target);
 

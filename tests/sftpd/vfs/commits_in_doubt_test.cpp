@@ -1,5 +1,6 @@
 // Connections that break during COMMIT: what happened is looked up, or done once more.
 
+#include <functional>
 #include <future>
 
 #include "metadata/database.h"
@@ -21,30 +22,60 @@ class CommitInDoubtTest : public VfsTest {
     text("SELECT pg_reload_conf()");
     wait_until_commits_wait();
     auto running = std::async(std::launch::async, work);
-    const auto waiting = waiting_commit();
+    text("SELECT pg_terminate_backend(" + waiting_commit() + ", 60000)");
     end_waiting();
-    text("SELECT pg_terminate_backend(" + waiting + ")");
     running.get();
   }
 
   /// Runs `work`, whose first COMMIT fails in the middle.
   template <class Work>
   void not_committed(Work work) {
-    text(R"(
-      CREATE SEQUENCE commits;
-      CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        IF nextval('commits') = 1 THEN
-          PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60);
-        END IF;
-        RETURN NULL; END $$;
-      CREATE CONSTRAINT TRIGGER at_commit AFTER UPDATE OR DELETE ON nodes
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die())");
+    first_commit_dies("true");
     std::optional<ErrorCode> failure = code_of(work);
     text("DROP FUNCTION die() CASCADE; DROP SEQUENCE commits");
     EXPECT_EQ(failure, std::nullopt);
   }
 
+  /// Runs `work`, whose first COMMIT fails in the middle. Before it is repeated, `second`, which
+  /// has waited for its locks, makes an entry of that name. What `work` failed with.
+  template <class Work>
+  std::optional<ErrorCode> not_committed_and_overtaken(Work work, const std::string& name,
+                                                       const std::function<void()>& second) {
+    first_commit_dies("EXISTS (SELECT FROM pg_locks WHERE NOT granted)");
+    text(R"(
+      CREATE SEQUENCE attempts;
+      CREATE FUNCTION be_third() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('attempts') > 2 THEN
+          WHILE NOT EXISTS (SELECT FROM nodes WHERE name = ')" +
+         name + R"(') LOOP PERFORM pg_sleep(0.01); END LOOP;
+        END IF;
+        RETURN NULL; END $$;
+      CREATE TRIGGER at_attempt BEFORE UPDATE ON nodes EXECUTE FUNCTION be_third())");
+    auto running = std::async(std::launch::async, [&] { return code_of(work); });
+    while (text("SELECT count(*) FROM pg_stat_activity"
+                " WHERE wait_event = 'PgSleep' AND datname = current_database()") == "0") {
+    }
+    second();
+    const auto failure = running.get();
+    text("DROP FUNCTION die() CASCADE; DROP SEQUENCE commits");
+    text("DROP FUNCTION be_third() CASCADE; DROP SEQUENCE attempts");
+    return failure;
+  }
+
  private:
+  void first_commit_dies(const std::string& when) {
+    text(R"(
+      CREATE SEQUENCE commits;
+      CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('commits') = 1 THEN
+          WHILE NOT ()" +
+         when + R"() LOOP PERFORM pg_sleep(0.01); END LOOP;
+          PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60);
+        END IF;
+        RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER at_commit AFTER UPDATE OR DELETE ON nodes
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die())");
+  }
   std::string waiting_commit() {
     std::string pid;
     while (pid.empty()) {
@@ -120,6 +151,74 @@ TEST_F(CommitInDoubtTest, WhatWasNotMadeIsMadeOnce) {
   EXPECT_TRUE(exists("folder"));
   EXPECT_EQ(vfs->read_link("link"), "target");
   EXPECT_EQ(text("SELECT count(*) FROM nodes WHERE name IN ('folder', 'link')"), "2");
+}
+
+/// Entries are committed without waiting for the disk, and so for no standby: here they are waited
+/// for.
+class CreationInDoubtTest : public CommitInDoubtTest {
+ protected:
+  static constexpr OpenFlags new_file{.write = true, .create = true, .exclusive = true};
+
+  CreationInDoubtTest() {
+    text(R"(
+      CREATE FUNCTION be_durable() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM set_config('synchronous_commit', 'on', true);
+        RETURN NEW; END $$;
+      CREATE TRIGGER at_insert BEFORE INSERT ON nodes
+        FOR EACH ROW EXECUTE FUNCTION be_durable())");
+  }
+  ~CreationInDoubtTest() override { text("DROP FUNCTION be_durable() CASCADE"); }
+
+  void fill(std::unique_ptr<FileHandle> handle) {
+    write(*handle, 0, "content");
+    handle->close().get();
+    EXPECT_EQ(read_elsewhere("file"), "content");
+    EXPECT_EQ(text("SELECT count(*) FROM nodes WHERE kind = 'file'"), "1");
+  }
+};
+
+TEST_F(CreationInDoubtTest, WhoMadeTheFileGetsIt) {
+  std::unique_ptr<FileHandle> handle;
+  committed_without_an_answer([&] { handle = open("file", new_file); });
+  fill(std::move(handle));
+  EXPECT_EQ(code_of([&] { open("file", new_file); }), ErrorCode::already_exists);
+}
+
+TEST_F(CreationInDoubtTest, WhatWasNotMadeIsMadeOnce) {
+  std::unique_ptr<FileHandle> handle;
+  not_committed([&] { handle = open("file", new_file); });
+  fill(std::move(handle));
+}
+
+TEST_F(CreationInDoubtTest, WhoComesSecondIsToldSo) {
+  std::unique_ptr<FileHandle> handle;
+  metadata::Database::Options own;
+  own.url = scratch.url();
+  metadata::Database database(own);
+  FileSystem elsewhere(database, memory_store, options);
+  Vfs there(elsewhere, identity);
+  const auto failure =
+      not_committed_and_overtaken([&] { open("file", new_file); }, "file",
+                                  [&] { handle = there.open_file("file", new_file, {}); });
+  EXPECT_EQ(failure, ErrorCode::already_exists);
+  fill(std::move(handle));
+}
+
+TEST_F(CreationInDoubtTest, WhoMadeAFileThatMayNotBeWrittenMayWriteIt) {
+  std::unique_ptr<FileHandle> handle;
+  committed_without_an_answer(
+      [&] { handle = open("file", {.write = true, .create = true}, {.permissions = 0444}); });
+  fill(std::move(handle));
+}
+
+/// It may be somebody else's, made at the same time; but if it is ours, CLOSE has to make it
+/// durable.
+TEST_F(CreationInDoubtTest, AFileThatIsPerhapsOursIsDurableWhenItIsClosed) {
+  std::unique_ptr<FileHandle> handle;
+  committed_without_an_answer([&] { handle = open("file", {.write = true, .create = true}); });
+  const auto before = node("file").ctime;
+  handle->close().get();
+  EXPECT_GT(node("file").ctime, before);
 }
 
 TEST_F(CommitInDoubtTest, WhatDidNotHappenIsDoneOnceMore) {
