@@ -18,6 +18,11 @@ constexpr Statement select_version{
     " LEFT JOIN extents e ON e.account_id = v.account_id AND e.version_id = v.id"
     " LEFT JOIN objects o ON o.account_id = e.account_id AND o.id = e.object_id"
     " WHERE v.account_id = $1 AND v.id = $2 ORDER BY e.file_offset"};
+// Index versions_of_node.
+constexpr Statement younger_versions{
+    "versions_younger",
+    "SELECT id FROM versions WHERE account_id = $1 AND node_id = $2 AND id > $3"
+    " ORDER BY id DESC LIMIT $4"};
 // The page by the index of names, the rest by primary keys.
 constexpr Statement upcoming_files{
     "versions_upcoming",
@@ -143,6 +148,16 @@ std::optional<Version> Versions::load(AccountId account, VersionId id) {
     if (!row[3].is_null()) version.extents.push_back(extent_of(row));
   }
   return version;
+}
+
+std::vector<VersionId> Versions::younger(AccountId account, NodeId node,
+                                         std::optional<VersionId> before, int limit) {
+  std::vector<VersionId> versions;
+  for (const auto& row : transaction_.inner().run(younger_versions, account, node,
+                                                  before.value_or(VersionId{}), limit)) {
+    versions.push_back(VersionId{row[0].as<std::int64_t>()});
+  }
+  return versions;
 }
 
 std::vector<UpcomingFile> Versions::upcoming(AccountId account, NodeId directory,

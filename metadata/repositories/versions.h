@@ -89,6 +89,10 @@ class Versions {
   /// With extents, in file order.
   std::optional<Version> load(AccountId account, VersionId id);
 
+  /// Those that the node has or had after `before` (none: all), the youngest first, `limit` at most.
+  std::vector<VersionId> younger(AccountId account, NodeId node, std::optional<VersionId> before,
+                                 int limit);
+
   /// The next `limit` files of a directory whose names are bytewise greater than `after`, in name
   /// order: what somebody who reads a directory file by file opens next.
   std::vector<UpcomingFile> upcoming(AccountId account, NodeId directory, const std::string& after,

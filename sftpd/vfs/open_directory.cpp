@@ -66,7 +66,7 @@ void OpenDirectory::set_attributes(const AttributeChanges& changes) {
   const auto row = row_changes(directory_, changes);
   if (!row.mode && !row.atime && !row.mtime) return;
   try {
-    files_.database().transact([&](metadata::Transaction& tx) {
+    files_.database().transact_repeatable([&](metadata::Transaction& tx) {
       metadata::Nodes(tx).change(account_, directory_.id, row);
     });
   } catch (...) {

@@ -101,7 +101,7 @@ storage::Future<void> Vfs::set_attributes(std::string_view path, const Attribute
     }
     const auto row = row_changes(node, changes);
     if (row.mode || row.atime || row.mtime) {
-      files_.database().transact([&](metadata::Transaction& tx) {
+      files_.database().transact_repeatable([&](metadata::Transaction& tx) {
         metadata::Nodes(tx).change(identity_.account, node.id, row);
       });
     }

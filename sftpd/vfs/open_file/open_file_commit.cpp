@@ -20,6 +20,8 @@ namespace sftpd::vfs {
 namespace {
 
 constexpr int publish_attempts_max = 3;
+/// So many times others may have replaced what we published, before we know that we did.
+constexpr int versions_looked_at_max = 16;
 
 metadata::Extent extent_of(const Piece& piece) {
   metadata::Extent extent{piece.offset, piece.length, {}};
@@ -39,6 +41,15 @@ bool same_source(const metadata::Extent& a, const metadata::Extent& b) {
   const auto* right = std::get_if<metadata::ObjectSlice>(&b.source);
   if (left && right) return left->object == right->object && left->offset == right->offset;
   return !left && !right && std::get<std::string>(a.source) == std::get<std::string>(b.source);
+}
+
+bool same_content(const metadata::Version& version, const metadata::Publication& publication) {
+  return version.size == publication.size &&
+         std::ranges::equal(version.extents, publication.extents,
+                            [](const metadata::Extent& a, const metadata::Extent& b) {
+                              return a.offset == b.offset && a.length == b.length &&
+                                     same_source(a, b);
+                            });
 }
 
 }  // namespace
@@ -235,24 +246,22 @@ std::optional<metadata::PublishResult> OpenFile::publish(const metadata::Publica
   }
 }
 
-/// After a COMMIT whose answer was lost: the node's version if it is what we published.
+/// After a COMMIT whose answer was lost: the version if it is what we published. Other servers may
+/// have replaced it by now: publishing it again would undo that.
 std::optional<metadata::PublishResult> OpenFile::find_published(
     const metadata::Publication& publication) {
   return files_.database().transact(
       [&, before = version()](metadata::Transaction& tx) -> std::optional<metadata::PublishResult> {
+        metadata::Versions versions(tx);
         const auto node = metadata::Nodes(tx).lock_file(account_, publication.node, file_id_);
-        if (!node || !node->version || node->version == before) return {};
-        const auto version = metadata::Versions(tx).load(account_, *node->version);
-        if (!version || version->size != publication.size ||
-            version->extents.size() != publication.extents.size()) {
-          return {};
+        if (!node) return {};
+        for (const auto id : versions.younger(account_, node->id, before, versions_looked_at_max)) {
+          const auto version = versions.load(account_, id);
+          if (version && same_content(*version, publication)) {
+            return metadata::PublishResult{node->id, id};
+          }
         }
-        for (std::size_t i = 0; i < version->extents.size(); ++i) {
-          const auto& a = version->extents[i];
-          const auto& b = publication.extents[i];
-          if (a.offset != b.offset || a.length != b.length || !same_source(a, b)) return {};
-        }
-        return metadata::PublishResult{node->id, *node->version};
+        return {};
       });
 }
 

@@ -225,6 +225,7 @@ TEST_F(Plans, NoStatementReadsAWholeTableOrIndex) {
   check("versions", [&](Repositories& r) {
     r.versions.load(big, VersionId{10030000004});
     EXPECT_EQ(r.versions.upcoming(big, directory, "file5", 100).size(), 100U);
+    r.versions.younger(big, file, {}, 16);
     const auto objects = r.objects.reserve(big, {"new"}, seconds{60});
     Publication publication = whole(file, objects[0], 100);
     publication.extents.push_back({100, 50, ObjectSlice{ObjectId{10030000007}, "", 0, 0}});

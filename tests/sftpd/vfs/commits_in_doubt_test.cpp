@@ -15,16 +15,24 @@ class CommitInDoubtTest : public VfsTest {
   ~CommitInDoubtTest() override { end_waiting(); }
 
   /// Runs `work`, whose first COMMIT happens and is not answered: it waits for a standby that does
-  /// not exist, and its connection is ended.
+  /// not exist, and its connection is ended. `meanwhile` begins while it waits, and has to end
+  /// behind it.
   template <class Work>
-  void committed_without_an_answer(Work work) {
+  void committed_without_an_answer(Work work, const std::function<void()>& meanwhile = {}) {
     text("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
     text("SELECT pg_reload_conf()");
     wait_until_commits_wait();
     auto running = std::async(std::launch::async, work);
-    text("SELECT pg_terminate_backend(" + waiting_commit() + ", 60000)");
+    const auto waiting = waiting_commit();
+    std::future<void> second;
+    if (meanwhile) {
+      second = std::async(std::launch::async, meanwhile);
+      wait_until_somebody_waits_for_a_lock();
+    }
+    text("SELECT pg_terminate_backend(" + waiting + ", 60000)");
     end_waiting();
     running.get();
+    if (meanwhile) second.get();
   }
 
   /// Runs `work`, whose first COMMIT fails in the middle.
@@ -41,7 +49,7 @@ class CommitInDoubtTest : public VfsTest {
   template <class Work>
   std::optional<ErrorCode> not_committed_and_overtaken(Work work, const std::string& name,
                                                        const std::function<void()>& second) {
-    first_commit_dies("EXISTS (SELECT FROM pg_locks WHERE NOT granted)");
+    first_commit_dies(somebody_waits);
     text(R"(
       CREATE SEQUENCE attempts;
       CREATE FUNCTION be_third() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -63,6 +71,10 @@ class CommitInDoubtTest : public VfsTest {
   }
 
  private:
+  static constexpr const char* somebody_waits =
+      "EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)"
+      " WHERE NOT granted AND datname = current_database())";
+
   void first_commit_dies(const std::string& when) {
     text(R"(
       CREATE SEQUENCE commits;
@@ -75,6 +87,10 @@ class CommitInDoubtTest : public VfsTest {
         RETURN NULL; END $$;
       CREATE CONSTRAINT TRIGGER at_commit AFTER UPDATE OR DELETE ON nodes
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die())");
+  }
+  void wait_until_somebody_waits_for_a_lock() {
+    while (text(std::string("SELECT ") + somebody_waits) != "t") {
+    }
   }
   std::string waiting_commit() {
     std::string pid;
@@ -151,6 +167,38 @@ TEST_F(CommitInDoubtTest, WhatWasNotMadeIsMadeOnce) {
   EXPECT_TRUE(exists("folder"));
   EXPECT_EQ(vfs->read_link("link"), "target");
   EXPECT_EQ(text("SELECT count(*) FROM nodes WHERE name IN ('folder', 'link')"), "2");
+}
+
+TEST_F(CommitInDoubtTest, AttributesAreSet) {
+  put("file", "x");
+  vfs->make_directory("folder", {});
+  committed_without_an_answer(
+      [&] { vfs->set_attributes("file", {.permissions = 0600}, Vfs::Links::follow).get(); });
+  not_committed(
+      [&] { vfs->set_attributes("folder", {.permissions = 0700}, Vfs::Links::follow).get(); });
+  committed_without_an_answer(
+      [&] { vfs->open_directory("folder")->set_attributes({.mtime = 1'500'000'000}); });
+  EXPECT_EQ(node("file").mode, 0600U);
+  EXPECT_EQ(node("folder").mode, 0700U);
+  EXPECT_EQ(stat("folder").mtime, 1'500'000'000U);
+}
+
+/// The version that is looked for has already gone to the history.
+TEST_F(CommitInDoubtTest, WhatWasClosedAndThenReplacedByAnotherServerIsClosed) {
+  put("file", "x");
+  metadata::Database::Options own;
+  own.url = scratch.url();
+  metadata::Database database(own);
+  FileSystem elsewhere(database, memory_store, options);
+  Vfs there(elsewhere, identity);
+  const auto handle = open_writing("file");
+  const auto newer = there.open_file("file", {.write = true, .truncate = true}, {});
+  write(*handle, 0, "the first one");
+  write(*newer, 0, "the last one");
+  committed_without_an_answer([&] { handle->close().get(); }, [&] { newer->close().get(); });
+  EXPECT_EQ(read_elsewhere("file"), "the last one");
+  EXPECT_EQ(read("file"), "the last one");
+  EXPECT_EQ(text("SELECT count(*) FROM versions"), "3");
 }
 
 /// Entries are committed without waiting for the disk, and so for no standby: here they are waited
