@@ -122,6 +122,7 @@ std::vector<UploadRow> Uploads::claim_interrupted(std::chrono::seconds lease, in
 void Uploads::postpone(AccountId account, const std::vector<ObjectId>& objects,
                        std::chrono::seconds pause, int failures_max) {
   std::vector<std::int64_t> ids;
+  ids.reserve(objects.size());
   for (const ObjectId object : objects) ids.push_back(object.value);
   transaction_.inner().run(postpone_uploads, account, array_of(ids), pause.count(), failures_max);
 }

@@ -17,8 +17,8 @@ namespace sftpd::config {
 class YamlValue {
  public:
   /// `line` counts from 1; 0 where none can be named.
-  YamlValue(YAML::Node node, std::string file, std::string name, int line)
-      : node_(std::move(node)), file_(std::move(file)), name_(std::move(name)), line_(line) {}
+  YamlValue(const YAML::Node& node, std::string file, std::string name, int line)
+      : node_(node), file_(std::move(file)), name_(std::move(name)), line_(line) {}
 
   const std::string& name() const { return name_; }
 

@@ -52,8 +52,8 @@ ObjectMetadata read_options(const std::filesystem::path& directory) {
 
 }  // namespace
 
-UploadDirectory::UploadDirectory(std::filesystem::path root, ObjectDirectory& objects)
-    : uploads_(std::move(root) / "uploads"), objects_(objects) {
+UploadDirectory::UploadDirectory(const std::filesystem::path& root, ObjectDirectory& objects)
+    : uploads_(root / "uploads"), objects_(objects) {
   // Without data it was completed, or never begun; a day is longer than either takes.
   std::error_code error;
   const auto oldest = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24);

@@ -17,7 +17,7 @@ namespace storage::local {
 class UploadDirectory {
  public:
   /// Removes what crashes left long ago. `objects` must outlive this.
-  UploadDirectory(std::filesystem::path root, ObjectDirectory& objects);
+  UploadDirectory(const std::filesystem::path& root, ObjectDirectory& objects);
 
   UploadId create(const ObjectKey& key, const PutOptions& options);
   ETag write_part(const ObjectKey& key, const UploadId& upload, PartPosition position,

@@ -13,6 +13,7 @@ namespace {
 std::set<std::string> known_of(metadata::Database& database,
                                const std::vector<storage::ListedObject>& objects) {
   std::vector<std::string> keys;
+  keys.reserve(objects.size());
   for (const auto& object : objects) keys.push_back(object.key.text);
   const auto known = database.query(
       [&](metadata::Transaction& tx) { return metadata::Objects(tx).known_keys(keys); });

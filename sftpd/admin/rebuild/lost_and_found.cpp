@@ -81,6 +81,7 @@ Found LostAndFound::collect(const std::string& key_prefix) {
 
 void LostAndFound::look_at(const std::vector<storage::ListedObject>& listed) {
   std::vector<std::string> keys;
+  keys.reserve(listed.size());
   for (const auto& object : listed) keys.push_back(object.key.text);
   const auto unknown = metadata::FoundObjects(transaction_).among(keys);
   for (std::size_t begin = 0; begin < unknown.size(); begin += requests_max) {

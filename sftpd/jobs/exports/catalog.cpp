@@ -56,6 +56,7 @@ std::vector<StoredExport> list_exports(storage::ObjectStore& store, const std::s
     next = page.next;
   } while (!next.empty());
   std::vector<StoredExport> exports;
+  exports.reserve(found.size());
   for (auto& [directory, one] : found) exports.push_back(std::move(one));
   return exports;
 }

@@ -61,7 +61,7 @@ storage::Future<void> OpenFile::submit(Operation operation, Effect effect, Expec
     // Its end, not its length: an operation that has just taken effect is counted once more.
     if (expected.appended > 0) expected.write_end = attributes_locked().size + expected.appended;
     number = next_expected_++;
-    expected_.emplace(number, std::move(expected));
+    expected_.emplace(number, expected);
   }
   auto forgets = [this, number] {
     std::lock_guard lock(mutex_);

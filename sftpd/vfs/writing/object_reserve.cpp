@@ -52,6 +52,7 @@ std::vector<ReservedObject> ObjectReserve::reserve(metadata::AccountId account) 
   std::vector<ReservedObject> reserved;
   database_.transact_repeatable([&](metadata::Transaction& tx) {
     std::vector<std::string> keys;
+    keys.reserve(batch);
     for (int i = 0; i < batch; ++i) keys.push_back(storage::random_object_key(key_prefix_).text);
     const auto ids = metadata::Objects(tx).reserve(account, keys, lease_);
     reserved.clear();
