@@ -156,7 +156,7 @@ def test_edits_of_one_build_on_those_of_the_other(nodes):
 
 
 def upload_beginning(raw, path, whole):
-    """All of it is in the store; it is not closed. Reading what was sent makes an object of it."""
+    """All of it is in the store; it is not closed. Reading parts that were sent makes an object of it."""
     handle = raw.open(path, NEW)
     for offset in range(0, len(whole), 200_000):
         raw.ask(WRITE, handle, U64(offset), whole[offset:offset + 200_000]).ok()
@@ -166,6 +166,7 @@ def upload_beginning(raw, path, whole):
     return handle
 
 
+@pytest.mark.settings(part_size="5MiB")
 def test_a_killed_upload_is_kept_where_the_other_has_moved_it(own_server):
     """And never in place of what replaced it there."""
     transport, first = connected(own_server)
@@ -176,6 +177,7 @@ def test_a_killed_upload_is_kept_where_the_other_has_moved_it(own_server):
               for name in ("renamed", "moved", "removed", "replaced", "emptied", "stored")}
     for name, whole in wholes.items():
         upload_beginning(first, f"/{name}", whole)
+    assert own_server.query("SELECT count(*) FROM uploads") == [[str(len(wholes))]]
     with second_node(own_server) as second:
         second.rename("/renamed", "/new name")
         second.posix_rename("/moved", "/target")
@@ -199,6 +201,7 @@ def test_a_killed_upload_is_kept_where_the_other_has_moved_it(own_server):
     assert_clean(own_server)
 
 
+@pytest.mark.settings(part_size="5MiB")
 def test_an_upload_follows_its_file_wherever_the_other_moves_it(nodes):
     first, second = nodes
     first.put("/target", b"old")

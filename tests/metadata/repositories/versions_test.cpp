@@ -88,6 +88,7 @@ TEST_F(VersionsRepository, InlineBytesAndHolesAndSlicesComeBackInOrder) {
 TEST_F(VersionsRepository, EmptyContentIsAVersionWithoutExtents) {
   publish_new(file, "key", 10);
   const auto result = publish({.node = file,
+                               .file = {},
                                .size = 0,
                                .sha256 = {},
                                .mime = "",
