@@ -89,7 +89,8 @@ class Versions {
   /// With extents, in file order.
   std::optional<Version> load(AccountId account, VersionId id);
 
-  /// Those that the node has or had after `before` (none: all), the youngest first, `limit` at most.
+  /// Those that the node has or had after `before` (none: all), the youngest first, `limit` at
+  /// most.
   std::vector<VersionId> younger(AccountId account, NodeId node, std::optional<VersionId> before,
                                  int limit);
 
