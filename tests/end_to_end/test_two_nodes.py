@@ -156,7 +156,7 @@ def test_edits_of_one_build_on_those_of_the_other(nodes):
 
 
 def upload_beginning(raw, path, whole):
-    """All of it is in the store; it is not closed. Reading parts that were sent makes an object of it."""
+    """All is in the store, but not closed: reading parts that were sent makes an object of them."""
     handle = raw.open(path, NEW)
     for offset in range(0, len(whole), 200_000):
         raw.ask(WRITE, handle, U64(offset), whole[offset:offset + 200_000]).ok()
