@@ -20,8 +20,7 @@ namespace sftpd::vfs {
 class FileSystem;
 struct Identity;
 
-/// All files that are open in this process, by file, whichever node
-/// that has. Safe from any thread.
+/// All files that are open in this process, whichever nodes they have. Safe from any thread.
 class OpenFiles {
  public:
   explicit OpenFiles(FileSystem& files) : files_(files) {}
