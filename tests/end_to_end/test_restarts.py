@@ -120,18 +120,24 @@ class Workload(threading.Thread):
     way would have made of one path, None for no file.
     """
 
-    def __init__(self, raw, known, number):
+    def __init__(self, raw, known, number, round_number):
         super().__init__()
-        self.raw, self.known, self.number = raw, known, number
-        self.doing, self.done = {}, 0
+        self.raw, self.known, self.number, self.seed = raw, known, number, f"{round_number}/{number}"
+        self.doing, self.done, self.failure = {}, 0, None
 
     def run(self):
         try:
             while True:
-                self.step(random.Random(f"{self.number}/{self.done}"))
+                self.step(random.Random(f"{self.seed}/{self.done}"))
                 self.done += 1
-        except Exception:  # noqa: the connection broke, in whichever way paramiko says it
-            return
+        except Exception as failure:  # noqa: the connection broke, in whichever way paramiko says it
+            self.failure = failure
+
+    def has_done(self, steps):
+        """Whether so many steps are done; raises what ended the work before the test did."""
+        if self.failure:
+            raise self.failure
+        return self.done >= steps
 
     def change(self, path, after, flags, pieces):
         self.doing = {path: after}
@@ -151,7 +157,7 @@ class Workload(threading.Thread):
         elif kind == "append":
             self.change(path, before + piece, F_WRITE, [(len(before), piece)])
         elif kind == "edit":
-            at = choose.randrange(len(before))
+            at = choose.randrange(len(before) + 1)  # An interrupted CREAT leaves an empty file.
             after = before[:at] + piece + before[at + len(piece):]
             self.change(path, after, F_WRITE, [(at, piece)])
         else:
@@ -169,10 +175,11 @@ def test_everything_killed_again_and_again(own_server):
     known = {}
     for round_number in range(5):
         connections = [connected(own_server) for _ in range(3)]
-        work = [Workload(raw, known, number) for number, (_, raw) in enumerate(connections)]
+        work = [Workload(raw, known, number, round_number)
+                for number, (_, raw) in enumerate(connections)]
         for each in work:
             each.start()
-        processes.wait_until(lambda: all(each.done > 30 for each in work), "work is done", 60)
+        processes.wait_until(lambda: all(each.has_done(31) for each in work), "work is done", 60)
         own_server.kill()
         own_server.postgres.kill()
         own_server.minio.kill()
