@@ -91,7 +91,8 @@ check_tidy() {
 build() {
   local preset=$1
   shift
-  cmake --preset "$preset" && cmake --build "build/$preset" --parallel "$(build_jobs)" --target "$@" -- -k 0
+  cmake --preset "$preset" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON &&
+    cmake --build "build/$preset" --parallel "$(build_jobs)" --target "$@" -- -k 0
 }
 
 run_ctest() {

@@ -29,8 +29,9 @@ include(cmake/libssh_is_safe.cmake)
 
 add_library(shoebox_flags INTERFACE)
 target_include_directories(shoebox_flags INTERFACE ${CMAKE_SOURCE_DIR})
+# test.sh makes them errors; a newer compiler's opinion is no reason not to get a server.
 target_compile_options(shoebox_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-                                               -Werror -fno-omit-frame-pointer)
+                                               -fno-omit-frame-pointer)
 target_link_libraries(shoebox_flags INTERFACE Threads::Threads fmt::fmt)
 if(SHOEBOX_SANITIZE)
   add_compile_options(-fsanitize=${SHOEBOX_SANITIZE} -fno-sanitize-recover=all)

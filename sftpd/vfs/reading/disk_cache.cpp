@@ -285,8 +285,11 @@ void DiskCache::read(const std::string& key, std::uint64_t offset, Done done) {
         lru_.splice(lru_.begin(), lru_, entry);
       }
     }
-    auto bytes = name ? load(*name) : std::nullopt;
-    if (name && !bytes) forget(*name);
+    std::optional<storage::Payload> bytes;
+    if (name) {
+      bytes = load(*name);
+      if (!bytes) forget(*name);
+    }
     done(std::move(bytes));
   });
 }
