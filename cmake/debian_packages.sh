@@ -1,4 +1,4 @@
-# Sourced by quickstart.sh and test.sh: what Shoebox needs from Debian 12, and how to install it. The
+# Sourced by quickstart.sh and test.sh: what Shoebox needs from Debian, and how to install it. The
 # names are those of newer Debians and Ubuntus too, but whether their libssh is one to build with,
 # cmake/libssh_is_safe.cmake decides: 0.10.6-0+deb12u3 or later, 0.11.5, or 0.12.2.
 

@@ -160,10 +160,12 @@ def test_listings_go_on_beside_bulk_uploads(server, user, rate):
 
     size = (5 if rate == "4M" else 24) * MIB
     what = content(size)
-    uploads = [Background(lambda n=number, c=user.connect(): c.put(f"/big{n}", what))
-               for number in range(4)]
-    lookers = [Background(lambda n=name, c=who.connect(): look(n, c))
-               for name, who in (("same", user), ("other", other_user))]
+    # Logging in takes its time: all have done it before the first upload begins.
+    uploaders = [user.connect() for _ in range(4)]
+    watching = [("same", user.connect()), ("other", other_user.connect())]
+    uploads = [Background(lambda n=number, c=client: c.put(f"/big{n}", what))
+               for number, client in enumerate(uploaders)]
+    lookers = [Background(lambda n=name, c=client: look(n, c)) for name, client in watching]
     try:
         for upload in uploads:
             upload.finish()
