@@ -13,8 +13,8 @@
 namespace sftpd::ssh {
 namespace {
 
-/// What libssh 0.10 grants by itself, whatever we do (WINDOWBASE in its channels.c), doubled, and
-/// room for what was under way.
+/// What libssh grants by itself, whatever we do (1.28 MB in 0.10, 2 MiB in 0.11), doubled, and room
+/// for what was under way.
 constexpr std::size_t window_slack = std::size_t{4} << 20;
 
 /// A program is stepped again when its output has sunk below this.
@@ -157,8 +157,8 @@ std::size_t Channel::read(std::span<std::byte> into) {
 std::size_t Channel::receive(std::span<std::byte> into) {
   if (buffered_ == 0 || into.empty()) return 0;
   if (into.size() >= buffered_) return pull(into, Window::opens);
-  // Each read from libssh may open the window to 1.28 MB again, however little is taken: reading
-  // as the program does would let its buffer grow without end. So all is taken at once.
+  // Each read from libssh 0.10 may open the window to 1.28 MB again, however little is taken:
+  // reading as the program does would let its buffer grow without end. So all is taken at once.
   stage();
   return read_staged(into);
 }
@@ -188,7 +188,8 @@ void Channel::stage() {
 }
 
 /// Moves what libssh holds to `into`. `Window::opens` wants room for all of it, and also lets the
-/// client send up to the window's size: libssh grants what a read asks for, and copies what it has.
+/// client send up to the window's size: libssh 0.10 grants what a read asks for, and copies what it
+/// has.
 std::size_t Channel::pull(std::span<std::byte> into, Window window) {
   const int held = ssh_channel_poll(channel_, 0);
   buffered_ = held > 0 ? static_cast<std::size_t>(held) : 0;

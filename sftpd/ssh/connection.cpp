@@ -23,6 +23,9 @@ using std::chrono::milliseconds;
 constexpr std::size_t unsent_max = std::size_t{512} << 10;
 /// What a channel may send before the next one's turn.
 constexpr std::size_t send_turn = std::size_t{256} << 10;
+/// Since 0.11 libssh opens every window to 2 MiB, and never further, whatever a read asks for.
+bool library_sets_windows() { return ssh_version(SSH_VERSION_INT(0, 11, 0)) != nullptr; }
+
 /// The loop looks at its clocks at least so often.
 constexpr milliseconds turn_max{5000};
 
@@ -48,11 +51,13 @@ Connection::Connection(Shared& shared, Admission::Ticket ticket, FileDescriptor 
       idle_(options_.idle_timeout) {
   info_.connection_id = id;
   info_.peer_address = std::move(peer_address);
-  window_limits_ = {.base_bytes = options_.window_base_bytes,
-                    .max_bytes = std::max(options_.window_max_bytes, options_.window_base_bytes),
-                    .reserve = options_.reserve_memory,
-                    .release = options_.release_memory,
-                    .round_trip = [this] { return measured_round_trip(); }};
+  const std::size_t base = options_.window_base_bytes;
+  window_limits_ = {
+      .base_bytes = base,
+      .max_bytes = library_sets_windows() ? base : std::max(options_.window_max_bytes, base),
+      .reserve = options_.reserve_memory,
+      .release = options_.release_memory,
+      .round_trip = [this] { return measured_round_trip(); }};
   starter_ = [this](const ChannelRequest& request, ByteStream& stream) {
     round_trip_.answered(Clock::now());
     return options_.program_factory(*login_phase_->login(), info_, request, stream);

@@ -79,7 +79,7 @@ struct ServerOptions {
   int key_tries_max = 40;
 
   /// Bytes a client may send ahead on one channel: the base always, more as the rate demands and
-  /// `reserve_memory` allows, up to the maximum.
+  /// `reserve_memory` allows, up to the maximum. With libssh 0.11 it is 2 MiB (ADR 18).
   std::size_t window_base_bytes = std::size_t{1} << 20;
   std::size_t window_max_bytes = std::size_t{16} << 20;
   /// Asked for what goes above the base; null means yes. Called on connections' threads, must not

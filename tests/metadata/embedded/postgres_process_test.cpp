@@ -107,7 +107,9 @@ TEST(EmbeddedPostgres, StartsStopsAndKeepsItsData) {
   postgres.start();
   EXPECT_EQ(ask(postgres.url(), "SELECT count(*) FROM accounts"), "1");
   EXPECT_EQ(ask(postgres.url(), "SHOW server_encoding"), "UTF8");
-  EXPECT_EQ(ask(postgres.url(), "SHOW lc_collate"), "C");
+  EXPECT_EQ(
+      ask(postgres.url(), "SELECT datcollate FROM pg_database WHERE datname = current_database()"),
+      "C");
 }
 
 TEST(EmbeddedPostgres, OnlyThisUserAndRootReachIt) {
