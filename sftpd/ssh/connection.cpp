@@ -23,15 +23,15 @@ using std::chrono::milliseconds;
 constexpr std::size_t unsent_max = std::size_t{512} << 10;
 /// What a channel may send before the next one's turn.
 constexpr std::size_t send_turn = std::size_t{256} << 10;
-/// Since 0.11 libssh opens every window to 2 MiB, and never further, whatever a read asks for.
-bool library_sets_windows() { return ssh_version(SSH_VERSION_INT(0, 11, 0)) != nullptr; }
-
 /// The loop looks at its clocks at least so often.
 constexpr milliseconds turn_max{5000};
 
 constexpr const char* by_client = "closed by the client";
 /// Of what libssh says about an end, in which words of the client may stand.
 constexpr std::size_t detail_length_max = 256;
+
+/// Since 0.11 libssh opens every window to 2 MiB, and never further, whatever a read asks for.
+bool library_sets_windows() { return ssh_version(SSH_VERSION_INT(0, 11, 0)) != nullptr; }
 
 int lower_flag(socket_t, int, void* wake) noexcept {
   static_cast<Wake*>(wake)->lower();
